@@ -1,0 +1,7 @@
+"""``python -m ggt_hf`` is the command ``ggt``."""
+
+from __future__ import annotations
+
+from ggt_hf.cli.app import main
+
+main()

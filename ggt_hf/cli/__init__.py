@@ -1,0 +1,1 @@
+"""The command ``ggt``: one thin module a verb."""
