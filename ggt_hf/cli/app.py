@@ -1,0 +1,46 @@
+"""The command ``ggt``: collects the verbs, and turns our errors into two lines and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ggt_hf.errors import GgtError
+from ggt_hf.version import __version__
+
+app = typer.Typer(
+    name="ggt",
+    help="Generative ground truth for real-world image restoration.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ggt-hf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ggt(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", callback=_print_version, is_eager=True
+    ),
+) -> None:
+    """Real low-quality photographs in; proven pairs, datasets and restorers out."""
+
+
+# Verbs, in the order of the data. Each module is thin: heavy imports happen inside its function.
+
+
+def main() -> None:
+    """Run the command; exit 1 with what to do next when one of our errors ends it."""
+    try:
+        app()
+    except GgtError as error:
+        typer.echo(f"error: {error.message}\n  next: {error.hint}", err=True)
+        sys.exit(1)

@@ -1,0 +1,26 @@
+"""Every shared option, spelled once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
+Revision = Annotated[str | None, typer.Option(help="Commit, tag or branch of the Hub repository.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        help="Hub token; better kept in HF_TOKEN or by `hf auth login`.", show_default=False
+    ),
+]
+NumWorkers = Annotated[
+    int | None, typer.Option(min=1, help="Processes to work with; default: one a core.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

@@ -1,0 +1,44 @@
+"""What the user sees: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+
+class Output:
+    """Prints one command's results as text or, with ``--json``, as one JSON document."""
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+
+    def result(self, fields: Mapping[str, Any], text: str) -> None:
+        """Print the one result of a command: `fields` as JSON, or `text`."""
+        typer.echo(json.dumps(fields, indent=2, ensure_ascii=False) if self.as_json else text)
+
+    def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Print rows of the same fields: as a JSON list, or in aligned columns."""
+        if self.as_json:
+            typer.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
+            return
+        if not rows:
+            return
+        heads = list(rows[0])
+        lines = [heads, *([_cell(row[head]) for head in heads] for row in rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+        for line in lines:
+            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            typer.echo("  ".join(padded).rstrip())
+
+    def remark(self, text: str) -> None:
+        """Tell the user something on stderr that is no data; silent with ``--quiet``."""
+        if not self.quiet:
+            typer.echo(text, err=True)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)

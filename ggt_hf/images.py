@@ -1,0 +1,156 @@
+"""The one image convention, and the one place where encoded bytes become pixels.
+
+Encoded pictures are JPEG, PNG or WebP. Decoded pictures are RGB, ``uint8``, ``(H, W, 3)``,
+turned upright by their EXIF orientation, as the `Image` feature of `datasets` turns them.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ggt_hf.errors import ImageError
+from ggt_hf.records import IMAGE_FORMATS, ImageFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+MAX_PIXELS = 89_478_485
+"""Pixels a picture may have: Pillow's own bomb limit, above which stock readers warn or stop."""
+
+_FORMATS: dict[str, ImageFormat] = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp"}
+_ORIENTATION_TAG = 0x0112
+_TURNED = (5, 6, 7, 8)
+"""EXIF orientations that exchange width and height."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageInfo:
+    """What the header of an encoded picture says."""
+
+    format: ImageFormat
+    """The encoding."""
+    width: int
+    """Pixels across, upright."""
+    height: int
+    """Pixels down, upright."""
+    mode: str
+    """Pillow's name of the pixel layout: ``RGB``, ``L``, ``CMYK``, ``I;16``, ..."""
+    orientation: int
+    """EXIF orientation, 1 to 8; 1 = upright as stored."""
+
+
+def inspect(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
+    """Read the header of an encoded picture; no pixel is decoded.
+
+    Args:
+        data: the encoded picture.
+        name: what to call it in an error.
+        max_pixels: the largest allowed width x height.
+
+    Raises:
+        ImageError: empty, not JPEG, PNG or WebP, without a readable header, or too large.
+    """
+    with _opened(data, name, max_pixels) as image:
+        orientation = _orientation(image)
+        width, height = image.size
+        if orientation in _TURNED:
+            width, height = height, width
+        return ImageInfo(
+            format=_FORMATS[str(image.format)],
+            width=width,
+            height=height,
+            mode=image.mode,
+            orientation=orientation,
+        )
+
+
+def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Decode a picture wholly, upright.
+
+    Returns:
+        RGB, ``uint8``, ``(H, W, 3)``, C-contiguous.
+
+    Raises:
+        ImageError: as `inspect`, or the pixel data is truncated or corrupt.
+    """
+    import numpy as np
+    from PIL import ImageOps
+
+    with _opened(data, name, max_pixels) as image, _clear_decoding(name):
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return cast("NDArray[np.uint8]", np.array(upright.convert("RGB"), dtype=np.uint8))
+
+
+def verify(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
+    """Decode every pixel and throw them away: the header's facts, proven.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    info = inspect(data, name, max_pixels=max_pixels)
+    with _opened(data, name, max_pixels) as image, _clear_decoding(name):
+        image.load()
+    return info
+
+
+@contextmanager
+def _opened(data: bytes, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    from PIL import Image, UnidentifiedImageError
+
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes).", hint="Fetch or export the picture again.")
+    with warnings.catch_warnings():
+        # Our own limit speaks below, with the file's name.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(io.BytesIO(data))
+        except Image.DecompressionBombError as error:
+            raise _too_large(name, max_pixels) from error
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+            raise _not_a_picture(name, str(error)) from error
+    with image:
+        if image.format not in _FORMATS:
+            raise _not_a_picture(name, f"it is {image.format}")
+        if image.width * image.height > max_pixels:
+            raise _too_large(name, max_pixels)
+        yield image
+
+
+@contextmanager
+def _clear_decoding(name: str) -> Iterator[None]:
+    # What decoders raise on corrupt data; MemoryError and KeyboardInterrupt pass through.
+    try:
+        yield
+    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+        raise ImageError(
+            f"{name} cannot be decoded: {error}.",
+            hint="It is truncated or corrupt; fetch or export the picture again.",
+        ) from error
+
+
+def _orientation(image: Image.Image) -> int:
+    value = image.getexif().get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _not_a_picture(name: str, cause: str) -> ImageError:
+    kinds = ", ".join(kind.upper() for kind in IMAGE_FORMATS)
+    return ImageError(
+        f"{name} is not a picture this format stores ({cause}).",
+        hint=f"Convert it to one of {kinds}; PNG loses nothing.",
+    )
+
+
+def _too_large(name: str, max_pixels: int) -> ImageError:
+    return ImageError(
+        f"{name} declares more than {max_pixels:,} pixels; it may be a decompression bomb.",
+        hint="Crop or tile the picture, or drop it.",
+    )

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ggt_hf.data import schema
+from ggt_hf.data.manifest import DatasetInfo, Manifest
+from ggt_hf.errors import FormatError
+from tests.making import make_dataset, make_pair
+
+
+def test_features_in_the_card_are_the_features_in_code() -> None:
+    import datasets
+
+    assert datasets.Features._from_yaml_list(schema.FEATURES_YAML) == schema.features()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("IMG 0001", "img-0001"),
+        ("Café/été.raw", "cafe-ete-raw"),
+        ("__a--b__", "__a--b__"),
+        ("..//x", "x"),
+    ],
+)
+def test_any_name_becomes_a_key(name: str, key: str) -> None:
+    assert schema.normalise_key(name) == key
+    assert schema.is_key(key)
+
+
+def test_a_name_with_nothing_left_is_refused() -> None:
+    with pytest.raises(FormatError, match="日本"):
+        schema.normalise_key("日本")
+
+
+def test_a_record_survives_its_json() -> None:
+    info = make_pair(3, "old_photo", "test").info
+    data = schema.encode_json(info)
+    assert schema.decode_json(data, key=info.key, split="test") == info
+
+
+def test_an_unknown_category_is_named() -> None:
+    data = schema.encode_json(make_pair(1).info).replace(b'"rain"', b'"fog"')
+    with pytest.raises(FormatError, match="fog"):
+        schema.decode_json(data, key="k", split="train")
+
+
+def test_the_manifest_points_at_the_very_bytes(tmp_path: Path) -> None:
+    pairs = [make_pair(i, d) for i in range(5) for d in ("rain", "snow")]
+    root = make_dataset(tmp_path, pairs)
+    manifest = Manifest.from_parquet((root / schema.MANIFEST_PATH).read_bytes())
+    by_key = {pair.info.key: pair for pair in pairs}
+    assert len(manifest) == 10
+    for row in manifest:
+        shard = (root / row.shard).read_bytes()
+        assert shard[row.lq.offset :][: row.lq.num_bytes] == by_key[row.key].lq
+        assert shard[row.gt.offset :][: row.gt.num_bytes] == by_key[row.key].gt
+
+
+def test_a_shard_is_an_ordinary_tar(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path, [make_pair(0), make_pair(1)])
+    with tarfile.open(root / "data/rain/train-00000-of-00001.tar") as tar:
+        names = tar.getnames()
+    assert names == [
+        f"train-rain-{i:04d}.{suffix}" for i in (0, 1) for suffix in ("lq", "gt", "json")
+    ]
+
+
+def test_an_edited_record_is_caught_by_its_root_hash(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path, [make_pair(0), make_pair(1)])
+    data = (root / schema.INFO_PATH).read_bytes()
+    info = DatasetInfo.from_json(data)
+    with pytest.raises(FormatError, match="root hash"):
+        DatasetInfo.from_json(data.replace(info.shards[0].sha256.encode(), b"0" * 64))
+
+
+def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
+    pairs = [make_pair(i) for i in range(6)]
+    first = make_dataset(tmp_path / "a", pairs)
+    second = make_dataset(tmp_path / "b", reversed(pairs))
+    for file in first.rglob("*"):
+        if file.is_file():
+            assert file.read_bytes() == (second / file.relative_to(first)).read_bytes()
