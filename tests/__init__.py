@@ -1,3 +1,3 @@
-"""Tests of ggt_hf; the folders mirror the package's rooms."""
+"""Tests, one folder or file a room."""
 
 from __future__ import annotations

@@ -23,4 +23,4 @@ def pairs(hub: Hub, folder: Path) -> str:
     hub.configure(part_size=PART)
     hub.api().create_repo(REPO, repo_type="dataset")
     hub.api().upload_folder(repo_id=REPO, repo_type="dataset", folder_path=folder)
-    return hub.api().dataset_info(REPO).sha
+    return hub.api().list_repo_commits(REPO, repo_type="dataset")[0].commit_id
