@@ -108,7 +108,7 @@ def _parse(where: str | Path, revision: str | None) -> tuple[str | None, str | N
                 f"Two revisions: {url['revision']} in {text}, and {revision}.", hint="Give one."
             )
         return url["repo"], revision or url["revision"]
-    if Path(where).expanduser().is_dir():
+    if text and Path(where).expanduser().is_dir():
         if revision:
             raise UsageError(
                 f"{text} is a folder, which has no revision {revision}.",

@@ -24,7 +24,7 @@ PROGRESS = 1 << 16
 _STALE = (400, 401, 403, 404, 410)
 """How object stores refuse a signed URL that has expired."""
 _MARGIN = 30.0
-"""Seconds before its expiry at which a signed URL is no longer used."""
+"""Seconds before its expiry at which a signed URL is no longer used, or a tenth of its life."""
 _MAX_REDIRECTS = 5
 
 
@@ -36,8 +36,8 @@ class Location:
     """The URL to ask, possibly signed and on another host."""
     size: int | None
     """The file's length in bytes; ``None`` where the Hub does not say."""
-    expires: float
-    """Unix time at which the signature ends; infinite where the URL does not say."""
+    good_until: float
+    """Unix time from which another URL has to be asked for; infinite where this one lasts."""
 
 
 class HubFiles:
@@ -123,7 +123,7 @@ class HubFiles:
     def _locate(self, path: str, offset: int) -> Location:
         with self._locks.of(path):
             known = self._locations.get(path)
-            if known is None or known.expires < time.time() + _MARGIN:
+            if known is None or known.good_until < time.time():
                 known = self._locations[path] = self._resolve(path, offset)
             return known
 
@@ -159,7 +159,8 @@ def _answer(response: httpx2.Response) -> tuple[httpx2.Headers, bool]:
 
 def _location(url: str, size: str | None) -> Location:
     known = int(size) if size and size.isdigit() else None
-    return Location(url=url, size=known, expires=expiry(url))
+    ends, now = expiry(url), time.time()
+    return Location(url=url, size=known, good_until=ends - min(_MARGIN, (ends - now) / 10))
 
 
 def _insist_on_range(response: httpx2.Response, start: int, stop: int, size: int) -> None:
@@ -188,10 +189,10 @@ def _insist_on_range(response: httpx2.Response, start: int, stop: int, size: int
 def expiry(url: str) -> float:
     """Return the Unix time at which a signed URL ends, as CloudFront or S3 write it into it."""
     query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-    ends = query.get("Expires", query.get("exp", ""))
-    if ends.isdigit():
-        return float(ends)
     try:
+        ends = query.get("Expires", query.get("exp"))
+        if ends is not None:
+            return float(ends)
         signed = time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
         return calendar.timegm(signed) + float(query["X-Amz-Expires"])
     except (KeyError, ValueError):
