@@ -1,0 +1,102 @@
+"""A page of before/after sliders, with the facts and tables that belong to them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ggt_hf.pages.rendering import render
+from ggt_hf.records import ImageFormat
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodedImage:
+    """A picture to be embedded in a page, byte for byte."""
+
+    data: bytes
+    """The encoded picture."""
+    format: ImageFormat
+    """Its encoding."""
+
+    @property
+    def uri(self) -> str:
+        """The picture as a ``data:`` URI."""
+        return f"data:image/{self.format};base64,{base64.b64encode(self.data).decode()}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Two pictures of the same size under one slider."""
+
+    title: str
+    """Names the pair; unique on its page."""
+    before: EncodedImage
+    """Shown left of the handle."""
+    after: EncodedImage
+    """Shown right of the handle."""
+    width: int
+    """Pixels across, of both."""
+    height: int
+    """Pixels down, of both."""
+    before_label: str = "LQ"
+    """What `before` is, in a word."""
+    after_label: str = "GT"
+    """What `after` is, in a word."""
+    badge: str | None = None
+    """A word that must not be overlooked, as ``synthetic``."""
+    notes: Sequence[str] = ()
+    """Lines below the slider: prompt, scores, licence, credit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparisonGroup:
+    """Comparisons under one heading."""
+
+    heading: str
+    """Shown above them and in the page's navigation."""
+    comparisons: Sequence[Comparison]
+    """In the order in which they are to be shown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageTable:
+    """A table of facts."""
+
+    heading: str
+    """Shown above it."""
+    columns: Sequence[str]
+    """Column heads."""
+    rows: Sequence[Sequence[str]]
+    """Cells, as text."""
+    note: str | None = None
+    """A sentence below it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparisonPage:
+    """All of a page, before it is HTML."""
+
+    title: str
+    """Heading and window title."""
+    lead: str
+    """The paragraph that says what one sees."""
+    groups: Sequence[ComparisonGroup]
+    """The sliders."""
+    tables: Sequence[PageTable] = ()
+    """Facts, above the sliders."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """A few large numbers: label -> value."""
+    next_commands: Mapping[str, str] = field(default_factory=dict)
+    """What to run next: command -> what it does."""
+
+    def to_html(self) -> str:
+        """Return the page as one self-contained HTML document."""
+        return render("comparison.html.j2", page=self)
+
+    def write(self, path: Path) -> None:
+        """Write the page to `path`, whole or not at all."""
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(self.to_html(), encoding="utf-8")
+        partial.replace(path)
