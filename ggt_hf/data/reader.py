@@ -24,8 +24,9 @@ __all__ = ["DiskCache", "PairStore", "RetryPolicy", "open_dataset"]
 
 T = TypeVar("T")
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_HF_URL = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
+_ON_HUB = re.compile(
+    r"(?:hf://datasets/)?(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>.+))?"
+)
 
 
 def open_dataset(
@@ -40,8 +41,8 @@ def open_dataset(
     """Open a dataset for reading.
 
     Args:
-        where: a folder, ``namespace/name`` on the Hub, or ``hf://datasets/namespace/name@rev``.
-            A folder of that name wins over the Hub.
+        where: a folder, or ``namespace/name`` or ``namespace/name@revision`` on the Hub, with or
+            without ``hf://datasets/`` before it. A folder of that name wins over the Hub.
         revision: commit, tag or branch on the Hub; resolved to a commit once, now.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
         cache: where bytes from the Hub are kept; ``True`` = a `DiskCache` with its defaults,
@@ -101,13 +102,6 @@ def _open_folder(root: Path) -> PairStore:
 def _parse(where: str | Path, revision: str | None) -> tuple[str | None, str | None]:
     """Return (repository, revision) of what `where` names; no repository for a folder."""
     text = str(where)
-    url = _HF_URL.fullmatch(text)
-    if url:
-        if revision and url["revision"]:
-            raise UsageError(
-                f"Two revisions: {url['revision']} in {text}, and {revision}.", hint="Give one."
-            )
-        return url["repo"], revision or url["revision"]
     if text and Path(where).expanduser().is_dir():
         if revision:
             raise UsageError(
@@ -115,12 +109,17 @@ def _parse(where: str | Path, revision: str | None) -> tuple[str | None, str | N
                 hint=f"For the Hub write hf://datasets/{text}.",
             )
         return None, None
-    if isinstance(where, str) and _REPO.fullmatch(text):
-        return text, revision
-    raise UsageError(
-        f"{text!r} is no folder here, and no dataset's name on the Hub.",
-        hint="Give a folder, namespace/name, or hf://datasets/namespace/name.",
-    )
+    named = _ON_HUB.fullmatch(text) if isinstance(where, str) else None
+    if named is None:
+        raise UsageError(
+            f"{text!r} is no folder here, and no dataset's name on the Hub.",
+            hint="Give a folder, namespace/name, or hf://datasets/namespace/name@revision.",
+        )
+    if revision and named["revision"]:
+        raise UsageError(
+            f"Two revisions: {named['revision']} in {text}, and {revision}.", hint="Give one."
+        )
+    return named["repo"], revision or named["revision"]
 
 
 def _open_meta(files: Files) -> tuple[DatasetInfo, Manifest]:
