@@ -7,6 +7,7 @@ import sys
 import typer
 
 from ggt_hf.cli.card import card
+from ggt_hf.cli.push import push
 from ggt_hf.errors import GgtError
 from ggt_hf.version import __version__
 
@@ -36,6 +37,7 @@ def ggt(
 
 
 # Verbs, in the order of the data. Each module is thin: heavy imports happen inside its function.
+app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 
 

@@ -25,6 +25,10 @@ class DatasetFolder:
     """Its record."""
     manifest: Manifest
     """Its rows."""
+    info_bytes: bytes
+    """``meta/info.json`` as it was read."""
+    manifest_bytes: bytes
+    """``meta/manifest.parquet`` as it was read."""
 
     @classmethod
     def open(cls, folder: Path) -> DatasetFolder:
@@ -37,16 +41,22 @@ class DatasetFolder:
         """
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder.", hint="Name the folder ggt build wrote.")
-        info = DatasetInfo.from_json(_meta(folder, INFO_PATH), str(folder / INFO_PATH))
-        manifest = _meta(folder, MANIFEST_PATH)
-        found = hashlib.sha256(manifest).hexdigest()
+        info_bytes, manifest_bytes = _meta(folder, INFO_PATH), _meta(folder, MANIFEST_PATH)
+        info = DatasetInfo.from_json(info_bytes, str(folder / INFO_PATH))
+        found = hashlib.sha256(manifest_bytes).hexdigest()
         if found != info.manifest_sha256:
             raise IntegrityError(
                 f"{folder / MANIFEST_PATH} has the SHA-256 {found}; "
                 f"{INFO_PATH} names {info.manifest_sha256}.",
                 hint="Run ggt build again, with the same arguments.",
             )
-        return cls(root=folder, info=info, manifest=Manifest.from_parquet(manifest))
+        return cls(
+            root=folder,
+            info=info,
+            manifest=Manifest.from_parquet(manifest_bytes, str(folder / MANIFEST_PATH)),
+            info_bytes=info_bytes,
+            manifest_bytes=manifest_bytes,
+        )
 
     def attributions(self) -> Counter[Attribution]:
         """Count licences, credits and editors over all records; reads every pair's record."""

@@ -1,0 +1,61 @@
+"""What the licences of a dataset let one share, told before anything leaves the machine.
+
+The rule. A pair counts as a *changed no-derivative* when its licence forbids derivatives (``ND``)
+and its pixels are ``lossy`` changed or of ``unknown`` treatment, as `pixel_change` reads its
+record. Such a dataset is pushed, privately or not, only with an explicit acknowledgement: a
+private repository can be shared with an organisation, or made public, by one click. Unchanged and
+lossless pixels of an ND set may be shared with attribution; a public repository has to be asked
+for, and the plan repeats what the licence wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ggt_hf.data.attribution import Attribution
+from ggt_hf.data.licenses import NOBODY_SAID, forbids_commerce, forbids_derivatives
+from ggt_hf.errors import UsageError
+
+
+def check_sharing(attributions: Mapping[Attribution, int], *, acknowledged: bool) -> None:
+    """Refuse changed pixels of a no-derivatives set, unless the user has taken it upon themselves.
+
+    Raises:
+        UsageError: naming how many pairs, which licence and what changed.
+    """
+    changed = {entry: n for entry, n in attributions.items() if entry.is_changed_no_derivative}
+    if not changed or acknowledged:
+        return
+    licenses = ", ".join(sorted({entry.license for entry in changed}))
+    how = ", ".join(sorted({entry.pixels for entry in changed}))
+    raise UsageError(
+        f"{sum(changed.values()):,} pairs are under {licenses}, which forbids sharing changed "
+        f"pixels, and their records say of their pixels: {how}.",
+        hint="Push the pairs with their original bytes, or, if you hold the rights, say "
+        "--acknowledge-derivatives.",
+    )
+
+
+def sharing_remarks(attributions: Mapping[Attribution, int], *, public: bool) -> list[str]:
+    """Return what whoever pushes these pairs should know of their licences."""
+    remarks = []
+    changed = sum(n for entry, n in attributions.items() if entry.is_changed_no_derivative)
+    if changed:
+        remarks.append(
+            f"{changed:,} pairs hold changed pixels under a no-derivatives licence; "
+            "you acknowledged it."
+        )
+    licenses = {entry.license for entry in attributions}
+    if public and any(map(forbids_derivatives, licenses)):
+        remarks.append("No-derivatives licence: pass pairs on whole, unchanged and attributed.")
+    if public and any(map(forbids_commerce, licenses)):
+        remarks.append("Non-commercial licence: for you, and for everybody who loads it.")
+    unknown = sum(n for entry, n in attributions.items() if entry.license == NOBODY_SAID)
+    if unknown:
+        remarks.append(f"Nobody said under which licence {unknown:,} pairs are.")
+    uncredited = sum(
+        n for e, n in attributions.items() if "-BY" in e.license.upper() and not e.credit
+    )
+    if public and uncredited:
+        remarks.append(f"{uncredited:,} pairs ask for attribution, and name nobody.")
+    return remarks
