@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,14 @@ from ggt_hf.data.licenses import NOBODY_SAID, SEVERAL, hub_license
 from ggt_hf.data.manifest import DatasetInfo, Manifest
 from ggt_hf.data.schema import FEATURES_YAML
 from ggt_hf.data.templates import render_template
+from ggt_hf.errors import UsageError
 
 DEFAULT_CONFIG = "default"
 """The configuration that holds every category."""
 
 TEMPLATE = "dataset_card.md"
+
+_HEAD = re.compile(r"---\r?\n(.*?)^---\s*$", re.DOTALL | re.MULTILINE)
 
 _SIZE_CATEGORIES = (
     (1_000, "n<1K"),
@@ -68,6 +72,33 @@ def render_dataset_card(
             **text,
         },
     )
+
+
+def check_card(text: str, info: DatasetInfo, name: str) -> None:
+    """Insist that a card written by hand still declares this very dataset to `datasets`.
+
+    Args:
+        text: the whole README.md.
+        info: the dataset's record.
+        name: what to call the card in an error.
+
+    Raises:
+        UsageError: its YAML head cannot be read, or declares other splits or features.
+    """
+    import yaml
+
+    hint = "Make one with ggt card dataset DIR, and change its text and other fields only."
+    head = _HEAD.match(text)
+    try:
+        found = yaml.safe_load(head[1]) if head else None
+    except yaml.YAMLError as error:
+        cause = " ".join(str(error).split())
+        raise UsageError(f"The YAML head of {name} is broken: {cause}.", hint=hint) from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{name} has no YAML head between two lines of ---.", hint=hint)
+    for field, wanted in card_metadata(info).items():
+        if found.get(field) != wanted:
+            raise UsageError(f"{name} declares another {field} than the dataset has.", hint=hint)
 
 
 def card_metadata(info: DatasetInfo) -> dict[str, Any]:
@@ -124,7 +155,8 @@ def _license_metadata(attributions: Mapping[Attribution, int]) -> dict[str, str]
         if hub_id is not None:
             return {"license": hub_id}
         return {"license": "other", "license_details": licenses[0]}
-    details = "; ".join(f"{license} ({number:,} pairs)" for (license,), number in totals)
+    every = sum(attributions.values())
+    details = "; ".join(f"{license} ({n:,} of {every:,} pairs)" for (license,), n in totals)
     return {"license": "other", "license_name": SEVERAL, "license_details": details}
 
 

@@ -136,8 +136,9 @@ def _terms(attributions: Mapping[Attribution, int]) -> str:
     changed = sum(n for entry, n in attributions.items() if entry.is_changed_no_derivative)
     if changed:
         terms.append(
-            f"{changed:,} pairs under a no-derivatives licence hold pixels that were changed, or "
-            "whose record does not say; whoever shared them declared to have the right to."
+            f"In {changed:,} of {sum(attributions.values()):,} pairs the pixels were changed "
+            "although the licence says no derivatives, or the record does not tell; whoever "
+            "shared them declared to have the right to."
         )
     return "\n\n".join(terms)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,15 +66,19 @@ class DatasetFolder:
     def card(
         self,
         *,
+        attributions: Mapping[Attribution, int] | None = None,
         repo_id: str | None = None,
         pretty_name: str | None = None,
         description: str | None = None,
     ) -> str:
-        """Return the README.md made from the records, as `render_dataset_card`."""
+        """Return the README.md made from the records, as `render_dataset_card`.
+
+        `attributions` saves reading all records again where they are known already.
+        """
         return render_dataset_card(
             self.info,
             self.manifest,
-            attributions=self.attributions(),
+            attributions=self.attributions() if attributions is None else attributions,
             repo_id=repo_id,
             pretty_name=pretty_name,
             description=description,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ggt_hf.data.attribution import Attribution
 from ggt_hf.data.folder import DatasetFolder
 from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
-from ggt_hf.errors import FormatError
-from ggt_hf.hub.remote import RemoteState
+from ggt_hf.errors import FormatError, HubError, UsageError
+from ggt_hf.hub.remote import MAIN, Remote, RemoteState
+from ggt_hf.hub.sharing import sharing_remarks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +27,26 @@ class LocalFile:
     """Bytes."""
     sha256: str
     """Of the content, in hexadecimal."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What the user wants, whatever the repository holds."""
+
+    dataset: DatasetFolder
+    """The dataset."""
+    rights: Mapping[Attribution, int]
+    """Its licences and credits, counted."""
+    files: tuple[LocalFile, ...]
+    """Every file that the repository is to hold."""
+    keeps_card: bool
+    """Whether the card was written by hand."""
+    private: bool
+    """Who may see a repository that has to be created."""
+    create_pr: bool
+    """Open a pull request instead of committing."""
+    revision: str
+    """The branch to commit to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +107,66 @@ class PushPlan:
         lines.append(f"  then        {deed}, a check of what arrived{ending}")
         lines += [f"  note        {remark}" for remark in self.remarks]
         return "\n".join(lines)
+
+
+def make_plan(order: Order, remote: Remote) -> PushPlan:
+    """Compare what is wanted with what the repository holds at this moment.
+
+    Raises:
+        UsageError: the repository is public, and nobody said ``--public``.
+        HubError: no such revision, no right to write, or no answer.
+    """
+    state = remote.state(order.revision)
+    remote.check_write_access(exists=state is not None and not order.create_pr)
+    if state is None and (order.revision != MAIN or order.create_pr):
+        raise HubError(
+            f"{remote.repo_id} does not exist: it has no revision {order.revision!r} to build on.",
+            hint="Push to main first, without --create-pr and --revision.",
+        )
+    if state is not None and not state.private and order.private:
+        raise UsageError(
+            f"{remote.repo_id} is public: everybody would see these pairs at once.",
+            hint="Say --public if that is meant, or push to another repository.",
+        )
+    uploads, deletes = differences(order.files, state)
+    on_main = order.revision == MAIN and not order.create_pr
+    return PushPlan(
+        folder=order.dataset.root,
+        repo_id=remote.repo_id,
+        url=remote.url,
+        revision=order.revision,
+        parent=state.commit if state is not None else None,
+        private=state.private if state is not None else order.private,
+        create_pr=order.create_pr,
+        files=order.files,
+        uploads=uploads,
+        deletes=deletes,
+        tag=f"format-v{order.dataset.info.format_version}" if on_main else None,
+        remarks=tuple(_remarks(order, state, remote.repo_id)),
+    )
+
+
+def _remarks(order: Order, state: RemoteState | None, repo_id: str) -> list[str]:
+    private = state.private if state is not None else order.private
+    remarks = sharing_remarks(order.rights, public=not private)
+    if private and not order.private:
+        remarks.append(
+            f"{repo_id} is private and stays so; when you are ready: "
+            f"hf repos settings {repo_id} --type dataset --public"
+        )
+    root = order.dataset.root
+    cards = [
+        order.dataset.card(attributions=order.rights, repo_id=name).encode() for name in (None, repo_id)
+    ]
+    lying = root / CARD_PATH
+    if not order.keeps_card and lying.is_file() and lying.read_bytes() not in cards:
+        remarks.append(f"A card is made anew; to push {lying} as it is, say --card {lying}.")
+    known = {file.path for file in order.files}
+    paths = (path for path in root.rglob("*") if path.is_file())
+    others = sum(path.relative_to(root).as_posix() not in known for path in paths)
+    if others:
+        remarks.append(f"Files that are no part of the dataset stay here: {others}.")
+    return remarks
 
 
 def local_files(dataset: DatasetFolder, card: str) -> tuple[LocalFile, ...]:

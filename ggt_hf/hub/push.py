@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from ggt_hf.data.attribution import Attribution
+from ggt_hf.data.card import check_card
 from ggt_hf.data.folder import DatasetFolder
 from ggt_hf.data.schema import CARD_PATH
 from ggt_hf.errors import HubError, UsageError
 from ggt_hf.hub.hashing import check_shards
-from ggt_hf.hub.plan import LocalFile, PushPlan, differences, local_files
+from ggt_hf.hub.plan import Order, PushPlan, local_files, make_plan
 from ggt_hf.hub.proof import prove
 from ggt_hf.hub.remote import MAIN, Remote
-from ggt_hf.hub.sharing import check_sharing, sharing_remarks
+from ggt_hf.hub.sharing import check_sharing
 from ggt_hf.hub.upload import Landed, MovedError, upload
 
 
@@ -67,7 +67,8 @@ def push_dataset(
         create_pr: open a pull request instead of committing; no tag is set then.
         revision: the branch to commit to; off ``main`` no tag is set.
         token: a Hub token; default: the stored one.
-        card: the text of README.md; default: made from the records for this repository.
+        card: the text of README.md, declaring this very dataset; default: made from the records
+            for this repository.
         acknowledge_derivatives: share changed pixels although their licence forbids it
             (`ggt_hf.hub.sharing` has the rule).
         dry_run: make the plan, and stop.
@@ -84,101 +85,43 @@ def push_dataset(
             "A pull request is always against main.", hint="Leave out --revision or --create-pr."
         )
     dataset = DatasetFolder.open(Path(folder))
+    if card is not None:
+        check_card(card, dataset.info, CARD_PATH)
     rights = dataset.attributions()
     check_sharing(rights, acknowledged=acknowledge_derivatives)
-    check_shards(dataset.root, dataset.info, quiet=quiet)
     remote = Remote(repo_id, token)
-    blank = PushPlan(
-        folder=dataset.root,
-        repo_id=repo_id,
-        url=remote.url,
-        revision=revision,
-        parent=None,
+    order = Order(
+        dataset=dataset,
+        rights=rights,
+        files=local_files(
+            dataset,
+            card if card is not None else dataset.card(attributions=rights, repo_id=repo_id),
+        ),
+        keeps_card=card is not None,
         private=private,
         create_pr=create_pr,
-        files=local_files(dataset, card if card is not None else dataset.card(repo_id=repo_id)),
-        uploads=(),
-        deletes=(),
-        tag=f"format-v{dataset.info.format_version}" if _tags(create_pr, revision) else None,
-        remarks=(),
+        revision=revision,
     )
-    plan = _against(remote, blank, rights)
+    plan = make_plan(order, remote)
+    check_shards(dataset.root, dataset.info, quiet=quiet)
     if dry_run or (confirm is not None and not confirm(plan)):
         return PushReport(plan=plan, commit=None)
-    return _carry_out(remote, plan, dataset, rights, quiet=quiet)
+    return _carry_out(order, plan, remote, quiet=quiet)
 
 
-def _tags(create_pr: bool, revision: str) -> bool:
-    return revision == MAIN and not create_pr
-
-
-def _against(remote: Remote, plan: PushPlan, rights: Mapping[Attribution, int]) -> PushPlan:
-    """Return `plan` made anew against what the repository holds at this moment."""
-    state = remote.state(plan.revision)
-    remote.check_write_access(exists=state is not None and not plan.create_pr)
-    if state is not None and not state.private and plan.private:
-        raise UsageError(
-            f"{plan.repo_id} is public: everybody would see these pairs at once.",
-            hint="Say --public if that is meant, or push to another repository.",
-        )
-    if state is None and plan.revision != MAIN:
-        raise HubError(
-            f"{plan.repo_id} does not exist, so it has no revision {plan.revision}.",
-            hint="Push to main first.",
-        )
-    if state is None and plan.create_pr:
-        raise HubError(
-            f"{plan.repo_id} does not exist, so it takes no pull request.",
-            hint="Leave out --create-pr.",
-        )
-    uploads, deletes = differences(plan.files, state)
-    private = state.private if state is not None else plan.private
-    remarks = sharing_remarks(rights, public=not private)
-    if state is not None and state.private and not plan.private:
-        remarks.append(
-            f"{plan.repo_id} is private and stays so; when you are ready: "
-            f"hf repos settings {plan.repo_id} --type dataset --public"
-        )
-    left = _left_out(plan.folder, plan.files)
-    if left:
-        remarks.append(
-            f"{left} other files in the folder are no part of the dataset and stay here."
-        )
-    return replace(
-        plan,
-        parent=state.commit if state is not None else None,
-        private=private,
-        uploads=uploads,
-        deletes=deletes,
-        remarks=tuple(remarks),
-    )
-
-
-def _left_out(folder: Path, files: tuple[LocalFile, ...]) -> int:
-    known = {file.path for file in files} | {CARD_PATH}
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sum(path.relative_to(folder).as_posix() not in known for path in found)
-
-
-def _carry_out(
-    remote: Remote,
-    plan: PushPlan,
-    dataset: DatasetFolder,
-    rights: Mapping[Attribution, int],
-    *,
-    quiet: bool,
-) -> PushReport:
+def _carry_out(order: Order, plan: PushPlan, remote: Remote, *, quiet: bool) -> PushReport:
     if plan.parent is None:
         remote.create(private=plan.private)
-        plan = _against(remote, plan, rights)
-    plan, landed = _land(remote, plan, dataset, rights, quiet=quiet)
+        plan = make_plan(order, remote)
+    plan, landed = _land(order, plan, remote, quiet=quiet)
     if plan.tag is not None and remote.tag_target(plan.tag) == landed.commit:
         # The tag is set last: an earlier run has proven this commit.
         num_proven = 0
     else:
-        num_proven = prove(remote, landed.commit, plan.files, dataset.manifest)
+        num_proven = prove(remote, landed.commit, plan.files, order.dataset.manifest)
         if plan.tag is not None:
-            remote.move_tag(plan.tag, landed.commit, f"Root hash {dataset.info.root_hash}")
+            root_hash = order.dataset.info.root_hash
+            remote.move_tag(plan.tag, landed.commit, f"Root hash {root_hash}")
     return PushReport(
         plan=plan,
         commit=landed.commit,
@@ -190,16 +133,10 @@ def _carry_out(
     )
 
 
-def _land(
-    remote: Remote,
-    plan: PushPlan,
-    dataset: DatasetFolder,
-    rights: Mapping[Attribution, int],
-    *,
-    quiet: bool,
-) -> tuple[PushPlan, Landed]:
-    title = f"Push {dataset.info.num_pairs:,} pairs, root hash {dataset.info.root_hash[:12]}"
-    text = f"Root hash {dataset.info.root_hash}"
+def _land(order: Order, plan: PushPlan, remote: Remote, *, quiet: bool) -> tuple[PushPlan, Landed]:
+    info = order.dataset.info
+    title = f"Push {info.num_pairs:,} pairs, root hash {info.root_hash[:12]}"
+    text = f"Root hash {info.root_hash}"
     for _ in range(2):
         if plan.is_done:
             return plan, Landed(commit=str(plan.parent))
@@ -207,7 +144,7 @@ def _land(
             return plan, upload(remote, plan, title=title, text=text, quiet=quiet)
         except MovedError:
             # Somebody else was faster. Once, look again and build on their commit.
-            plan = _against(remote, plan, rights)
+            plan = make_plan(order, remote)
     raise HubError(
         f"{plan.repo_id}: others committed to {plan.revision} twice while this was sent.",
         hint="Wait until they are done, and run the same command again.",

@@ -82,7 +82,14 @@ def pause_after(error: BaseException, failures: int) -> float:
     return FIRST_PAUSE * 2.0 ** (failures - 1)
 
 
-def persist(step: Callable[[], T], *, repo: str, doing: str, token: str | None = None) -> T:
+def persist(
+    step: Callable[[], T],
+    *,
+    repo: str,
+    doing: str,
+    token: str | None = None,
+    attempts: int = ATTEMPTS,
+) -> T:
     """Return what `step` returns, repeating it while its failure may pass.
 
     Args:
@@ -90,6 +97,7 @@ def persist(step: Callable[[], T], *, repo: str, doing: str, token: str | None =
         repo: the repository, for the error.
         doing: what is being done, as the end of "... failed".
         token: never to appear in a message.
+        attempts: how often to try; at least 1.
 
     Raises:
         HubError: it failed for good.
@@ -102,7 +110,7 @@ def persist(step: Callable[[], T], *, repo: str, doing: str, token: str | None =
             raise
         except Exception as error:
             failures += 1
-            if failures >= ATTEMPTS or not is_passing(error):
+            if failures >= attempts or not is_passing(error):
                 raise refusal(error, repo=repo, doing=doing, token=token) from error
             time.sleep(pause_after(error, failures))
 

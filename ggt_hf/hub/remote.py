@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ggt_hf.errors import HubError, UsageError
-from ggt_hf.hub.refusals import persist, refusal
+from ggt_hf.hub.refusals import ATTEMPTS, persist, refusal
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -84,13 +84,15 @@ class Remote:
         user = self.ask(self.api.whoami, doing="asking who the token belongs to")
         self._role = user.get("auth", {}).get("accessToken", {}).get("role")
 
-    def ask(self, question: Callable[[], T], *, doing: str) -> T:
-        """Return the answer to a question that may be repeated.
+    def ask(self, question: Callable[[], T], *, doing: str, attempts: int = ATTEMPTS) -> T:
+        """Return the answer to a question that may be repeated, up to `attempts` times.
 
         Raises:
             HubError: there is none.
         """
-        return persist(question, repo=self.repo_id, doing=doing, token=self.token)
+        return persist(
+            question, repo=self.repo_id, doing=doing, token=self.token, attempts=attempts
+        )
 
     def refusal(self, error: BaseException, *, doing: str) -> HubError:
         """Return the `HubError` for `error`."""

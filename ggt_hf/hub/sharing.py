@@ -26,11 +26,11 @@ def check_sharing(attributions: Mapping[Attribution, int], *, acknowledged: bool
     changed = {entry: n for entry, n in attributions.items() if entry.is_changed_no_derivative}
     if not changed or acknowledged:
         return
-    licenses = ", ".join(sorted({entry.license for entry in changed}))
-    how = ", ".join(sorted({entry.pixels for entry in changed}))
+    licenses = " and ".join(sorted({entry.license for entry in changed}))
+    how = " or ".join(sorted({entry.pixels for entry in changed}))
     raise UsageError(
-        f"{sum(changed.values()):,} pairs are under {licenses}, which forbids sharing changed "
-        f"pixels, and their records say of their pixels: {how}.",
+        f"{licenses}: sharing changed pixels is not allowed, and the change is {how} in "
+        f"{_share(sum(changed.values()), attributions)}.",
         hint="Push the pairs with their original bytes, or, if you hold the rights, say "
         "--acknowledge-derivatives.",
     )
@@ -42,8 +42,8 @@ def sharing_remarks(attributions: Mapping[Attribution, int], *, public: bool) ->
     changed = sum(n for entry, n in attributions.items() if entry.is_changed_no_derivative)
     if changed:
         remarks.append(
-            f"{changed:,} pairs hold changed pixels under a no-derivatives licence; "
-            "you acknowledged it."
+            "Changed pixels under a no-derivatives licence, as you acknowledged, in "
+            f"{_share(changed, attributions)}."
         )
     licenses = {entry.license for entry in attributions}
     if public and any(map(forbids_derivatives, licenses)):
@@ -52,10 +52,16 @@ def sharing_remarks(attributions: Mapping[Attribution, int], *, public: bool) ->
         remarks.append("Non-commercial licence: for you, and for everybody who loads it.")
     unknown = sum(n for entry, n in attributions.items() if entry.license == NOBODY_SAID)
     if unknown:
-        remarks.append(f"Nobody said under which licence {unknown:,} pairs are.")
+        remarks.append(f"No licence is known of {_share(unknown, attributions)}.")
     uncredited = sum(
         n for e, n in attributions.items() if "-BY" in e.license.upper() and not e.credit
     )
     if public and uncredited:
-        remarks.append(f"{uncredited:,} pairs ask for attribution, and name nobody.")
+        remarks.append(
+            f"Attribution is wanted, and nobody named, in {_share(uncredited, attributions)}."
+        )
     return remarks
+
+
+def _share(number: int, attributions: Mapping[Attribution, int]) -> str:
+    return f"{number:,} of {sum(attributions.values()):,} pairs"

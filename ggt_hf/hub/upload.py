@@ -27,6 +27,9 @@ BATCH_BYTES = 512 * 1024 * 1024
 BATCH_FILES = 64
 """Files sent in one go."""
 
+SENDING_ATTEMPTS = 2
+"""How often a batch is sent: huggingface_hub repeats each of its requests by itself."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Landed:
@@ -86,6 +89,7 @@ def _send_ahead(
             free_memory=False,
         ),
         doing=f"sending {files[0].path} and {len(files) - 1} more files",
+        attempts=SENDING_ATTEMPTS,
     )
     for file, addition in zip(files, additions, strict=True):
         if addition.upload_info.sha256.hex() != file.sha256:

@@ -104,7 +104,7 @@ def test_several_licences_become_other_and_are_listed(tmp_path: Path) -> None:
     card = card_of(tmp_path, [make_pair(0), make_pair(2), named])
     head = DatasetCard(card).data
     assert (head.license, head.license_name) == ("other", "several-licenses")
-    assert head.license_details == "CC0-1.0 (2 pairs); CC-BY-4.0 (1 pairs)"
+    assert head.license_details == "CC0-1.0 (2 of 3 pairs); CC-BY-4.0 (1 of 3 pairs)"
     assert r"| CC-BY-4.0 | A \| B \<b\>C\</b\> | 1 |" in card
 
 
