@@ -156,7 +156,8 @@ def _remarks(order: Order, state: RemoteState | None, repo_id: str) -> list[str]
         )
     root = order.dataset.root
     cards = [
-        order.dataset.card(attributions=order.rights, repo_id=name).encode() for name in (None, repo_id)
+        order.dataset.card(attributions=order.rights, repo_id=name).encode()
+        for name in (None, repo_id)
     ]
     lying = root / CARD_PATH
     if not order.keeps_card and lying.is_file() and lying.read_bytes() not in cards:

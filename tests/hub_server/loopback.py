@@ -52,7 +52,7 @@ class Hub(HubServer):
         self._homes = 0
 
     def environment(self) -> dict[str, str]:
-        """What this process's clients are set to; the mode is switched by `refresh`."""
+        """What this process's clients are set to; `refresh` adds the mode."""
         return QUIET | {
             "HF_ENDPOINT": self.endpoint,
             "HF_HOME": str(self.home),

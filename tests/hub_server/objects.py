@@ -70,6 +70,7 @@ class ObjectStore:
         return True
 
     def wipe(self, *spaces: Space) -> None:
-        """Remove all objects of some spaces."""
-        for space in spaces:
-            shutil.rmtree(self.root / space, ignore_errors=True)
+        """Remove all objects of some spaces, and what was left under construction."""
+        for name in (*spaces, self.temporary.name):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        self.temporary.mkdir(exist_ok=True)

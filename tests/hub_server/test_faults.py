@@ -23,8 +23,8 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from tests.hub_server.faults import FOREVER, Fault
 from tests.hub_server.loopback import Hub, Mode
+from tests.hub_server.pairs import REPO
 
-REPO = "ggt/pairs"
 NAME = "data/train-00000-of-00001.tar"
 MEMBER = 8192 - 512
 """Bytes of a tar member, so that header and data take 8 KiB."""
@@ -130,7 +130,7 @@ def test_download_reconnects_after_a_stall(
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
     hub.fault(server="cdn", stall_after=100_000, stall_s=3)
     assert download() == data
-    assert len(hub.log.select("/lfs/")) == 2
+    assert len(hub.log.select("/lfs/")) >= 2
 
 
 @lfs_only

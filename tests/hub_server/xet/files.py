@@ -43,12 +43,12 @@ def register(objects: ObjectStore, file: ShardFile) -> None:
     try:
         with scratch.open("wb") as out:
             for term in file.terms:
-                out_length = out.tell()
+                before = out.tell()
                 path = objects.path("xorbs", term.xorb)
                 for data in unpacked(path, chunks(path)[term.first : term.stop]):
                     digest.update(data)
                     out.write(data)
-                if out.tell() - out_length != term.length:
+                if out.tell() - before != term.length:
                     raise BadShardError(f"term of xorb {term.xorb} is not {term.length} bytes long")
         sha256 = digest.hexdigest()
         if file.sha256 not in (None, sha256):
