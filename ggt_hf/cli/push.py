@@ -49,8 +49,9 @@ def dataset(
 ) -> None:
     """Make a Hub repository hold exactly this dataset; show the plan first, and ask.
 
-    One commit: readers see the old dataset or the new one. Stopped at any moment, the same command
-    goes on. Success means that every file on the Hub was compared with yours.
+    Readers see the old dataset or the new one. Stopped at any moment, it goes on.
+
+    Success means that every file on the Hub was compared with yours.
 
     Examples:
 
@@ -87,9 +88,11 @@ def _text(card: Path | None) -> str | None:
 
 
 def _agreed(plan: PushPlan, output: Output, *, yes: bool) -> bool:
-    output.remark(plan.text())
     if yes or plan.is_done:
+        output.remark(plan.text())
         return True
+    # Nobody can agree to what they have not seen, --quiet or not.
+    typer.echo(plan.text(), err=True)
     if not sys.stdin.isatty():
         raise UsageError(
             "Nobody is there to answer whether this plan is meant; nothing was sent.",

@@ -21,8 +21,12 @@ from ggt_hf.hub.remote import KIND, Remote
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-BATCH_BYTES = 512 * 1024 * 1024
-"""Bytes sent in one go. A Xet upload is kept batch by batch, an LFS upload file by file."""
+XET_BATCH_BYTES = 64 * 1024 * 1024
+"""Bytes sent in one go through Xet, which keeps what it got when a batch ends: a larger shard is
+a batch of its own, so that a kill costs one unfinished batch and no more."""
+
+LFS_BATCH_BYTES = 8 * 1024 * 1024 * 1024
+"""Bytes sent in one go through LFS, which keeps each file by itself and sends several at once."""
 
 BATCH_FILES = 64
 """Files sent in one go."""
@@ -151,10 +155,13 @@ def _find(remote: Remote, plan: PushPlan, title: str) -> Landed | None:
 
 
 def _batches(files: Iterable[LocalFile]) -> Iterator[list[LocalFile]]:
+    from huggingface_hub.constants import HF_HUB_DISABLE_XET
+
+    most = LFS_BATCH_BYTES if HF_HUB_DISABLE_XET else XET_BATCH_BYTES
     batch: list[LocalFile] = []
     size = 0
     for file in files:
-        if batch and (size + file.size > BATCH_BYTES or len(batch) == BATCH_FILES):
+        if batch and (size + file.size > most or len(batch) == BATCH_FILES):
             yield batch
             batch, size = [], 0
         batch.append(file)
