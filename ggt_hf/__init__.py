@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ggt_hf.version import __version__
 
 if TYPE_CHECKING:
+    from ggt_hf.hub.push import PushReport, push_dataset
     from ggt_hf.records import DEGRADATIONS, Pair, PairInfo, Provenance
 
 _HOME = {
@@ -18,6 +19,8 @@ _HOME = {
     "Pair": "ggt_hf.records",
     "PairInfo": "ggt_hf.records",
     "Provenance": "ggt_hf.records",
+    "PushReport": "ggt_hf.hub.push",
+    "push_dataset": "ggt_hf.hub.push",
 }
 """Public name -> the module that defines it."""
 
@@ -26,7 +29,9 @@ __all__ = [
     "Pair",
     "PairInfo",
     "Provenance",
+    "PushReport",
     "__version__",
+    "push_dataset",
 ]
 
 
