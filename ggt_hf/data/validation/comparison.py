@@ -114,7 +114,7 @@ def _compare(tally: Tally, truth: Tally, where: str, ledger: Ledger) -> None:
 
     if tally.stopped is not None:
         note(f"it stops after {tally.num_rows} rows: {tally.stopped}")
-    if tally.num_rows != truth.num_rows:
+    elif tally.num_rows != truth.num_rows:
         note(f"it gives {tally.num_rows} rows, the manifest has {truth.num_rows}")
     lost = [key for key in truth.pairs if key not in tally.pairs]
     if lost and tally.stopped is None:

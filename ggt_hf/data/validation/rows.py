@@ -70,7 +70,8 @@ def _check_rows(
             elif (row.category, row.split) != (shard.category, shard.split):
                 cause = f"it says {row.category}/{row.split}, its shard is {row.shard}"
         if cause is not None:
-            ledger.add("manifest", cause, _REBUILD, subject=row.key)
+            hint = "Fetch its shard again, or build the dataset again."
+            ledger.add("manifest", cause, hint, subject=row.key)
     for path, shard in shards.items():
         if found[path] != shard.num_pairs:
             cause = f"it has {found[path]} rows of {path}, meta/info.json says {shard.num_pairs}"

@@ -22,6 +22,9 @@ from ggt_hf.progress import bar
 
 _SHARD_CHECKS: tuple[Check, ...] = ("hashes", "tars", "keys", "records", "pixels")
 
+_WORTH_PROCESSES = 64 * 1024 * 1024
+"""Bytes of shards below which one process is done before a second has started."""
+
 
 def validate(
     where: str | Path,
@@ -186,7 +189,9 @@ class _Course:
     def _examined(self, num_workers: int, *, quiet: bool) -> list[ShardExam]:
         sizes = self._shards()
         with bar("Reading shards", sum(sizes.values()), quiet=quiet) as advance:
-            exams = examine_all(self._tasks(), min(num_workers, len(sizes) or 1), advance)
+            worth_it = sum(sizes.values()) >= _WORTH_PROCESSES
+            workers = min(num_workers, len(sizes) or 1) if worth_it else 1
+            exams = examine_all(self._tasks(), workers, advance)
             return sorted(exams, key=lambda exam: exam.path)
 
     def _tasks(self) -> Iterator[ShardTask]:
