@@ -6,6 +6,10 @@ import sys
 
 import typer
 
+from ggt_hf.cli.diff import diff
+from ggt_hf.cli.info import info
+from ggt_hf.cli.ls import ls
+from ggt_hf.cli.show import show
 from ggt_hf.cli.validate import validate
 from ggt_hf.errors import GgtError
 from ggt_hf.version import __version__
@@ -36,7 +40,11 @@ def ggt(
 
 
 # Verbs, in the order of the data. Each module is thin: heavy imports happen inside its function.
+app.command()(info)
+app.command()(ls)
+app.command()(show)
 app.command()(validate)
+app.command()(diff)
 
 
 def main() -> None:

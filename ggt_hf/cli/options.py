@@ -6,6 +6,12 @@ from typing import Annotated
 
 import typer
 
+Where = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHERE", help="Folder, ORG/NAME or ORG/NAME@REVISION.", show_default=False
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and touch nothing.")
 ]

@@ -42,3 +42,13 @@ class Output:
 
 def _cell(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def num_bytes(count: int) -> str:
+    """Return a number of bytes as people read it: ``1.2 GB`` is 1.2 times 10^9 bytes."""
+    size = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.0f} bytes" if unit == "bytes" else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} TB"

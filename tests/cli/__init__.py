@@ -1,0 +1,3 @@
+"""Tests of the command `ggt`."""
+
+from __future__ import annotations

@@ -70,7 +70,7 @@ def test_what_is_neither_folder_nor_repository(where: str) -> None:
         check=False,
     )
     assert result.returncode == 1
-    assert "neither a folder nor a dataset on the Hub" in result.stderr
+    assert "is no folder here, and no dataset's name on the Hub" in result.stderr
 
 
 def test_help_shows_examples_and_loads_nothing_heavy() -> None:

@@ -14,7 +14,7 @@ from ggt_hf.data.manifest import DatasetInfo
 from ggt_hf.data.schema import CARD_PATH, FEATURES_YAML
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
-from ggt_hf.errors import ReadError
+from ggt_hf.errors import HubError, ReadError
 
 _WRITE = "Write the card again: ggt card."
 
@@ -58,7 +58,7 @@ def _parse(holding: Holding, sizes: Mapping[str, int], ledger: Ledger) -> dict[s
         text = holding.read(CARD_PATH, 0, sizes[CARD_PATH]).decode()
         with _overheard() as said:
             head = dict(vars(DatasetCard(text).data))
-    except ReadError as error:
+    except (ReadError, HubError) as error:
         ledger.add("card", error.message, error.hint)
         return None
     except (ValueError, TypeError, yaml.YAMLError, RecursionError) as error:

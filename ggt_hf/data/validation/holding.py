@@ -6,15 +6,17 @@ A dataset that may be broken cannot be opened by its own record, so validation r
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ggt_hf.errors import GgtError, HubError, ReadError, UsageError
+from ggt_hf.data.reader import parse_where
+from ggt_hf.errors import HubError, ReadError
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_HF_URL = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
+if TYPE_CHECKING:
+    from ggt_hf.data.remote.files import HubFiles
 
 
 class Holding(Protocol):
@@ -30,15 +32,17 @@ class Holding(Protocol):
         """The commit that is read; ``None`` for a folder."""
         ...
 
-    def sizes(self) -> dict[str, int]:
-        """Return path inside the dataset -> size in bytes, of every file."""
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Path inside the dataset -> size in bytes, of every file."""
         ...
 
     def read(self, path: str, offset: int, num_bytes: int) -> bytes:
-        """Return up to `num_bytes` bytes of a file from `offset`; fewer only at its end.
+        """Return `num_bytes` bytes of a file from `offset`; fewer only where it ends.
 
         Raises:
             ReadError: the bytes could not be fetched.
+            HubError: the Hub refuses to show them.
         """
         ...
 
@@ -53,6 +57,8 @@ class Folder:
 
     root: Path
     """The folder, absolute."""
+    sizes: Mapping[str, int]
+    """Every regular file in it."""
 
     @property
     def name(self) -> str:
@@ -63,21 +69,6 @@ class Folder:
     def revision(self) -> str | None:
         """Folders have none."""
         return None
-
-    def sizes(self) -> dict[str, int]:
-        """List every regular file; links are followed, circles are not."""
-        found: dict[str, int] = {}
-        entered: set[tuple[int, int]] = set()
-        for folder, folders, files in os.walk(self.root, followlinks=True):
-            place = Path(folder).stat()
-            if (place.st_dev, place.st_ino) in entered:
-                folders.clear()
-                continue
-            entered.add((place.st_dev, place.st_ino))
-            for file in (Path(folder, name) for name in files):
-                if file.is_file():
-                    found[file.relative_to(self.root).as_posix()] = file.stat().st_size
-        return found
 
     def read(self, path: str, offset: int, num_bytes: int) -> bytes:
         """Read a range of a file."""
@@ -98,52 +89,25 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A dataset on the Hub at one commit; `huggingface_hub` fetches the ranges, with retries."""
+    """A dataset on the Hub at one commit."""
 
-    repo: str
+    name: str
     """``namespace/name``."""
-    commit: str
-    """What every byte comes from."""
-    token: str | None
+    revision: str
+    """The commit that every byte comes from."""
+    sizes: Mapping[str, int]
+    """Every file of the commit."""
+    token: str | None = field(repr=False)
     """``None`` = HF_TOKEN or the stored one."""
 
-    @property
-    def name(self) -> str:
-        """``namespace/name``."""
-        return self.repo
-
-    @property
-    def revision(self) -> str | None:
-        """The commit."""
-        return self.commit
-
-    def sizes(self) -> dict[str, int]:
-        """List every file of the commit."""
-        from huggingface_hub import HfApi
-        from huggingface_hub.hf_api import RepoFile
-
-        tree = HfApi(token=self.token).list_repo_tree(
-            self.repo, recursive=True, revision=self.commit, repo_type="dataset"
-        )
-        return {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
-
     def read(self, path: str, offset: int, num_bytes: int) -> bytes:
-        """Fetch a range of a file."""
-        from huggingface_hub import HfFileSystem
-
-        files = HfFileSystem(token=self.token)
-        name = f"datasets/{self.repo}@{self.commit}/{path}"
-        try:
-            return bytes(files.cat_file(name, start=offset, end=offset + num_bytes))
-        except Exception as error:  # The client raises its own, httpx's and built-in errors.
-            raise ReadError(
-                f"{self.repo}/{path} could not be fetched from byte {offset:,}: {error}.",
-                hint="Check the connection and run the same again.",
-            ) from error
+        """Fetch exactly the range; retried, never from a cache."""
+        files = _hub_files(self.name, self.revision, self.token)
+        return files.read(path, offset, num_bytes, size=self.sizes[path])
 
     def load_arguments(self) -> dict[str, Any]:
         """Load it from the Hub at the commit."""
-        return {"path": self.repo, "revision": self.commit, "token": self.token}
+        return {"path": self.name, "revision": self.revision, "token": self.token}
 
 
 def hold(where: str | Path, *, revision: str | None, token: str | None) -> Holding:
@@ -152,34 +116,60 @@ def hold(where: str | Path, *, revision: str | None, token: str | None) -> Holdi
     Raises:
         UsageError: it is neither.
         HubError: the Hub does not show it.
+        ReadError: the Hub gave no answer.
     """
-    folder = Path(where)
-    if folder.is_dir():
-        return Folder(folder.resolve())
-    url = _HF_URL.fullmatch(str(where))
-    repo = url["repo"] if url else str(where)
-    if not _REPO.fullmatch(repo) or folder.exists():
-        raise UsageError(
-            f"{where} is neither a folder nor a dataset on the Hub.",
-            hint="Give a dataset's folder, or namespace/name.",
-        )
-    return _resolve(repo, revision or (url["revision"] if url else None), token)
+    repo, named = parse_where(where, revision)
+    if repo is None:
+        root = Path(where).expanduser().resolve()
+        return Folder(root, _listed(root))
+    from ggt_hf.data.remote.shards import pin
+
+    commit = pin(_client(token), repo, named, None)
+    return Repository(repo, commit, _tree(repo, commit, token), token)
 
 
-def _resolve(repo: str, revision: str | None, token: str | None) -> Repository:
+def _listed(root: Path) -> dict[str, int]:
+    """Return the size of every regular file; links are followed, circles are not."""
+    found: dict[str, int] = {}
+    entered: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        place = Path(folder).stat()
+        if (place.st_dev, place.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((place.st_dev, place.st_ino))
+        for file in (Path(folder, name) for name in files):
+            if file.is_file():
+                found[file.relative_to(root).as_posix()] = file.stat().st_size
+    return found
+
+
+def _tree(repo: str, commit: str, token: str | None) -> dict[str, int]:
     from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
 
     try:
-        commit = HfApi(token=token).dataset_info(repo, revision=revision).sha
-    except Exception as error:  # Offline, refused, no such thing: the client's words say which.
-        raise _unseen(repo, revision, error) from error
-    return Repository(repo, str(commit), token)
+        tree = HfApi(token=token).list_repo_tree(
+            repo, recursive=True, revision=commit, repo_type="dataset"
+        )
+        return {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
+    except Exception as error:  # Refusals, httpx's errors and OSErrors: the words say which.
+        raise HubError(
+            f"The files of {repo}@{commit[:8]} cannot be listed: {error}.",
+            hint="Check the name and the token, and run the same again.",
+        ) from error
 
 
-def _unseen(repo: str, revision: str | None, error: Exception) -> GgtError:
-    at = f" at {revision}" if revision else ""
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return HubError(
-        f"{repo}{at} is no folder here and cannot be opened on the Hub: {first_line}",
-        hint="Check the name; for a private dataset give a token in HF_TOKEN.",
-    )
+@lru_cache(maxsize=4)
+def _hub_files(repo: str, commit: str, token: str | None) -> HubFiles:
+    """Return what reads a commit: one for each process, since it keeps signed URLs."""
+    from ggt_hf.data.remote.files import HubFiles
+
+    return HubFiles(_client(token), repo, commit)
+
+
+def _client(token: str | None) -> Any:
+    from ggt_hf.data.remote.client import HubClient
+    from ggt_hf.data.remote.retrying import RetryPolicy
+
+    return HubClient(None, token, RetryPolicy())

@@ -10,10 +10,10 @@ from ggt_hf.data.manifest import DatasetInfo, Manifest, PairRow
 from ggt_hf.data.schema import MANIFEST_PATH, is_key
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
-from ggt_hf.errors import FormatError, ReadError
+from ggt_hf.errors import FormatError, HubError, ReadError
 
 _REBUILD = "Build the dataset again with ggt build."
-_NULLABLE = {"source"}
+_NULLABLE = {"source", "lq_index", "gt_index"}
 
 
 def check_manifest(
@@ -33,7 +33,7 @@ def check_manifest(
     try:
         data = holding.read(MANIFEST_PATH, 0, sizes[MANIFEST_PATH])
         manifest = Manifest.from_parquet(data)
-    except (FormatError, ReadError) as error:
+    except (FormatError, ReadError, HubError) as error:
         ledger.add("manifest", error.message, error.hint)
         return None
     if info is not None and hashlib.sha256(data).hexdigest() != info.manifest_sha256:

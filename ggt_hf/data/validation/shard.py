@@ -13,7 +13,7 @@ from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.keys import check_keys, split_name
 from ggt_hf.data.validation.report import Check, Ledger
 from ggt_hf.data.validation.tarwalk import Member, ShardStream, TarWalk
-from ggt_hf.errors import FormatError, ReadError
+from ggt_hf.errors import FormatError, HubError, ReadError
 from ggt_hf.images import ImageInfo
 
 _FETCH = "Fetch or push this shard again, or rebuild it with ggt build."
@@ -66,7 +66,7 @@ def examine(task: ShardTask) -> ShardExam:
         for member in walk:
             desk.take(member)
         _check_hash(task, stream, ledger)
-    except ReadError as error:
+    except (ReadError, HubError) as error:
         ledger.add("hashes", error.message, error.hint)
     keys = check_keys(desk.names, ledger, complete=walk.complete)
     if not desk.names:

@@ -10,7 +10,7 @@ from ggt_hf.data.manifest import DatasetInfo, ShardInfo
 from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
-from ggt_hf.errors import FormatError, ReadError
+from ggt_hf.errors import FormatError, HubError, ReadError
 
 _REBUILD = "Build the dataset again with ggt build."
 _MAX_INFO = 64 * 1024 * 1024
@@ -52,7 +52,7 @@ def _read_info(holding: Holding, sizes: Mapping[str, int], ledger: Ledger) -> Da
     try:
         data = holding.read(INFO_PATH, 0, min(sizes[INFO_PATH], _MAX_INFO))
         info = DatasetInfo.from_json(data)
-    except (FormatError, ReadError) as error:
+    except (FormatError, ReadError, HubError) as error:
         ledger.add("structure", error.message, error.hint)
         return None
     wrong = [shard for shard in info.shards if not _well_typed(shard)]

@@ -55,10 +55,11 @@ def validate(
     Raises:
         UsageError: `where` is no dataset, or not even a folder of tars.
         HubError: the Hub does not show it.
+        ReadError: the Hub gave no answer.
     """
     started = time.monotonic()
     holding = hold(where, revision=revision, token=token)
-    course = _Course(holding, holding.sizes(), level)
+    course = _Course(holding, holding.sizes, level)
     course.look_at_meta()
     if level != "quick":
         course.look_at_shards(num_workers, quiet=quiet)

@@ -137,7 +137,7 @@ def _found_again(root: Path, row: PairRow) -> PairRow:
                     spans[member.name] = MemberSpan(
                         offset=member.offset_data, num_bytes=member.size, sha256=digest
                     )
-    except (tarfile.TarError, OSError, KeyError):
+    except (tarfile.TarError, OSError, KeyError, ValueError):
         pass  # As far as it goes.
     return replace(
         row,

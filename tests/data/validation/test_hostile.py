@@ -203,7 +203,7 @@ def test_an_empty_dataset(tmp_path: Path) -> None:
 def test_a_folder_with_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no dataset"):
         validate(tmp_path)
-    with pytest.raises(UsageError, match="neither a folder nor"):
+    with pytest.raises(UsageError, match="no folder here"):
         validate(tmp_path / "nowhere")
 
 

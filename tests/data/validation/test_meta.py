@@ -14,7 +14,7 @@ from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
 from ggt_hf.data.tarball import END
 from ggt_hf.data.validation import validate
 from ggt_hf.data.validation.comparison import plan_reading
-from ggt_hf.data.validation.holding import Folder
+from ggt_hf.data.validation.holding import Folder, hold
 from ggt_hf.data.validation.shard import ShardTask
 from ggt_hf.data.validation.workers import examine_all
 from tests.data.validation.tampering import (
@@ -191,8 +191,8 @@ def test_a_foreign_folder_of_tars(tmp_path: Path) -> None:
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     root = dataset(tmp_path)
     (root / "data/rain/again").symlink_to(root, target_is_directory=True)
-    sizes = Folder(root).sizes()
-    assert set(sizes) == {SHARD, INFO_PATH, MANIFEST_PATH, CARD_PATH}
+    held = hold(root, revision=None, token=None)
+    assert set(held.sizes) == {SHARD, INFO_PATH, MANIFEST_PATH, CARD_PATH}
 
 
 def test_a_dying_worker_is_a_finding_and_the_rest_is_examined(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_dying_worker_is_a_finding_and_the_rest_is_examined(tmp_path: Path) ->
     paths = sorted(str(p.relative_to(root)) for p in root.rglob("*.tar"))
     tasks = [
         ShardTask(
-            holding=Killer(root) if i == 0 else Folder(root),
+            holding=Killer(root, {}) if i == 0 else Folder(root, {}),
             path=path,
             num_bytes=(root / path).stat().st_size,
             listed=None,
