@@ -57,18 +57,8 @@ def inspect(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInf
     Raises:
         ImageError: empty, not JPEG, PNG or WebP, without a readable header, or too large.
     """
-    with _opened(data, name, max_pixels) as image:
-        orientation = _orientation(image)
-        width, height = image.size
-        if orientation in _TURNED:
-            width, height = height, width
-        return ImageInfo(
-            format=_FORMATS[str(image.format)],
-            width=width,
-            height=height,
-            mode=image.mode,
-            orientation=orientation,
-        )
+    with _opened(data, name, max_pixels) as image, _clear_decoding(name):
+        return _info(image)
 
 
 def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -95,10 +85,9 @@ def verify(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInfo
     Raises:
         ImageError: as `decode`.
     """
-    info = inspect(data, name, max_pixels=max_pixels)
     with _opened(data, name, max_pixels) as image, _clear_decoding(name):
         image.load()
-    return info
+        return _info(image)
 
 
 @contextmanager
@@ -134,6 +123,20 @@ def _clear_decoding(name: str) -> Iterator[None]:
             f"{name} cannot be decoded: {error}.",
             hint="It is truncated or corrupt; fetch or export the picture again.",
         ) from error
+
+
+def _info(image: Image.Image) -> ImageInfo:
+    orientation = _orientation(image)
+    width, height = image.size
+    if orientation in _TURNED:
+        width, height = height, width
+    return ImageInfo(
+        format=_FORMATS[str(image.format)],
+        width=width,
+        height=height,
+        mode=image.mode,
+        orientation=orientation,
+    )
 
 
 def _orientation(image: Image.Image) -> int:

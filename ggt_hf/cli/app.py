@@ -13,6 +13,7 @@ from ggt_hf.cli.info import info
 from ggt_hf.cli.ls import ls
 from ggt_hf.cli.push import push
 from ggt_hf.cli.show import show
+from ggt_hf.cli.validate import validate
 from ggt_hf.errors import GgtError
 from ggt_hf.version import __version__
 
@@ -46,6 +47,7 @@ app.command()(demo)
 app.command()(info)
 app.command()(ls)
 app.command()(show)
+app.command()(validate)
 app.command()(diff)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
