@@ -12,7 +12,6 @@ from ggt_hf.degradation.light import Picture, from_bytes, rgb, smooth, to_bytes,
 from ggt_hf.degradation.steps import Dice, Step
 
 _INTERPOLATIONS = {
-    "nearest": cv2.INTER_NEAREST_EXACT,
     "linear": cv2.INTER_LINEAR,
     "cubic": cv2.INTER_CUBIC,
     "area": cv2.INTER_AREA,
@@ -73,7 +72,7 @@ def draw_resize(dice: Dice, severity: float) -> Step:
         "severity": severity,
         "factor": dice.by(severity, (1.0, 1.15), (2.4, 4.0)),
         "down": dice.pick(("area", "linear", "cubic")),
-        "up": dice.pick(("linear", "cubic", "lanczos", "nearest")) if dice.chance(0.3) else "cubic",
+        "up": dice.pick(("linear", "cubic", "cubic", "lanczos")),
     }
 
 
@@ -83,6 +82,7 @@ def resize(
     """Shrink by `factor` and enlarge to the old size.
 
     OpenCV maps pixel centres to pixel centres both ways, so the picture stays where it is.
+    Nearest neighbour is left out: it moves parts of a picture by up to half a pixel.
     """
     height, width = image.shape[:2]
     small = (max(8, round(width / factor)), max(8, round(height / factor)))

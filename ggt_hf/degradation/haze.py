@@ -49,7 +49,7 @@ def draw_haze(
     return {
         "effect": "haze",
         "severity": severity,
-        "beta": dice.by(severity, (0.15, 0.3), (1.4, 2.3)),
+        "beta": dice.by(severity, (0.03, 0.08), (1.4, 2.3)),
         "airlight": [round(min(0.98, brightness * part), 4) for part in tint],
         "horizon": dice.between(0.1, 0.5),
         "cue": dice.between(0.15, 0.5),

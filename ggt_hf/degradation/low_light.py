@@ -29,7 +29,7 @@ def recipe(dice: Dice, severity: float) -> list[Step]:
 
 
 def _draw_low_light(dice: Dice, severity: float) -> Step:
-    stops = dice.by(severity, (0.8, 1.5), (5.0, 6.8))
+    stops = dice.by(severity, (0.3, 0.6), (5.0, 6.8))
     return {
         "effect": "low_light",
         "severity": severity,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
@@ -138,13 +139,19 @@ def _checked_steps(settings: Mapping[str, Any]) -> list[Step]:
             f"The settings are of simulator {settings.get('simulator')!r}, this is {REVISION!r}.",
             hint="Use the version of ggt_hf that drew them.",
         )
-    steps = cast("list[Step]", settings.get("steps") or [])
-    unknown = [step.get("effect") for step in steps if step.get("effect") not in EFFECTS]
-    if unknown or not steps or steps[-1]["effect"] != "jpeg":
+    steps: list[Step] = settings.get("steps") or [{}]
+    try:
+        for step in steps:
+            effect, _ = EFFECTS[step["effect"]]
+            signature(effect).bind(None, None, **_parameters(step))
+            float(step["severity"])
+        if steps[-1]["effect"] != "jpeg":
+            raise ValueError("the last step is not jpeg")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
-            f"The settings hold steps that cannot be run (unknown effects: {unknown}).",
-            hint="Take the settings as degrade() gave them; their last step is jpeg.",
-        )
+            f"The settings hold steps that cannot be run ({type(error).__name__}: {error}).",
+            hint="Take the settings as degrade() gave them.",
+        ) from error
     return steps
 
 

@@ -49,7 +49,7 @@ def _draw_flakes(dice: Dice, severity: float) -> Step:
         ((25, 70), (4.5, 8.0), (0.5, 0.85), (0.4, 1.6)),
         ((0, 9), (11.0, 24.0), (0.2, 0.5), (2.5, 6.0)),
     ):
-        mild, hard = (count[0] / 6, count[1] / 6), (count[0] * 3.0, count[1] * 3.0)
+        mild, hard = (count[0] / 12, count[1] / 12), (count[0] * 3.0, count[1] * 3.0)
         layers.append(
             {
                 "count": round(dice.by(severity, mild, hard)),
