@@ -11,22 +11,36 @@ from typing import TYPE_CHECKING, Any
 from ggt_hf.version import __version__
 
 if TYPE_CHECKING:
+    from ggt_hf.data.bare_name_hook import disable_bare_name, enable_bare_name
+    from ggt_hf.data.loading import load_dataset
+    from ggt_hf.data.overlay_file import read_overlay
+    from ggt_hf.data.overlays import Overlay
     from ggt_hf.records import DEGRADATIONS, Pair, PairInfo, Provenance
 
 _HOME = {
     "DEGRADATIONS": "ggt_hf.records",
+    "Overlay": "ggt_hf.data.overlays",
     "Pair": "ggt_hf.records",
     "PairInfo": "ggt_hf.records",
     "Provenance": "ggt_hf.records",
+    "disable_bare_name": "ggt_hf.data.bare_name_hook",
+    "enable_bare_name": "ggt_hf.data.bare_name_hook",
+    "load_dataset": "ggt_hf.data.loading",
+    "read_overlay": "ggt_hf.data.overlay_file",
 }
 """Public name -> the module that defines it."""
 
 __all__ = [
     "DEGRADATIONS",
+    "Overlay",
     "Pair",
     "PairInfo",
     "Provenance",
     "__version__",
+    "disable_bare_name",
+    "enable_bare_name",
+    "load_dataset",
+    "read_overlay",
 ]
 
 

@@ -8,6 +8,7 @@ import typer
 
 from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
+from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
 from ggt_hf.cli.show import show
 from ggt_hf.errors import GgtError
@@ -43,6 +44,7 @@ app.command()(info)
 app.command()(ls)
 app.command()(show)
 app.command()(diff)
+app.command()(link)
 
 
 def main() -> None:
