@@ -14,11 +14,11 @@ from ggt_hf.errors import UsageError
 
 def link(
     directory: Annotated[
-        Path | None, typer.Argument(help="Where the name is to work.  [default: .]")
+        Path | None, typer.Argument(help="Where the name is to work; this one if left out.")
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(help="ORG/NAME on the Hub, or a folder.  [default: the embedded sample]"),
+        typer.Option(help="ORG/NAME on the Hub, or a folder; the embedded sample if left out."),
     ] = None,
     everywhere: Annotated[
         bool,
@@ -35,8 +35,11 @@ def link(
 ) -> None:
     """Make load_dataset("ggt-100k") work in a directory, with plain datasets.
 
-    Writes DIRECTORY/ggt-100k/README.md, a stub of a few kilobytes that points at the data. A
-    repository is pinned to its present commit; link again to move on. Delete the folder to unlink.
+    Writes DIRECTORY/ggt-100k/README.md, a small stub that points at the data.
+
+    A repository is pinned to its present commit: link again to move on.
+
+    Delete the folder ggt-100k to unlink.
 
     [bold]Examples[/bold]
 

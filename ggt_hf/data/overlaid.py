@@ -44,7 +44,7 @@ def overlaid_stream(
     """Return a streaming dataset, corrected, in the wanted view."""
     corrector = Corrector(overlay)
     kept = dataset.decode(False).filter(corrector.keeps)
-    return view_stream(kept.map(corrector.edit, features=features()), columns)
+    return view_stream(kept.map(corrector.edit).cast(features()), columns)
 
 
 class Corrector:

@@ -149,10 +149,12 @@ class Overlay:
 
         sizes = {LQ: (row.width, row.height), GT: (row.width, row.height)}
         spans, formats = {LQ: row.lq, GT: row.gt}, {LQ: row.lq_format, GT: row.gt_format}
+        indexes = {LQ: row.lq_index, GT: row.gt_index}
         for member, replacement in self.replaced.get(row.key, {}).items():
             data = replacement.read()
             header = inspect(data, str(replacement.path))
             sizes[member], formats[member] = (header.width, header.height), header.format
+            indexes[member] = None
             spans[member] = MemberSpan(
                 offset=spans[member].offset, num_bytes=len(data), sha256=replacement.sha256
             )
@@ -171,6 +173,8 @@ class Overlay:
             width=sizes[LQ][0],
             height=sizes[LQ][1],
             category=self.relabelled.get(row.key, row.category),
+            lq_index=indexes[LQ],
+            gt_index=indexes[GT],
         )
 
 

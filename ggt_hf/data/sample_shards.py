@@ -33,7 +33,7 @@ def _build_into(folder: Path) -> None:
 
     with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as building:
         built = Path(building) / folder.name
-        build_dataset(sample.PAIRS, built)
+        build_dataset(sample.PAIRS, built, num_workers=1, quiet=True)
         try:
             built.rename(folder)
         except OSError:

@@ -68,10 +68,9 @@ def view_stream(dataset: IterableDataset, columns: Columns) -> IterableDataset:
     if columns == "pairs":
         return dataset
     _check(dataset.column_names)
-    # Undecoded, or every picture would be decoded and encoded once for nothing.
-    return dataset.decode(False).map(
-        _diffusers_row, remove_columns=list(MEMBERS), features=diffusers_features()
-    )
+    # Undecoded, or every picture would be decoded and encoded once for nothing; `cast` ends that.
+    rows = dataset.decode(False).map(_diffusers_row, remove_columns=list(MEMBERS))
+    return rows.cast(diffusers_features())
 
 
 def _diffusers_row(row: dict[str, Any]) -> dict[str, Any]:
