@@ -69,7 +69,10 @@ def load_dataset(
         location = resolve_bare_name(revision)
         path, revision = location.path, location.revision
     if overlay is not None:
-        overlay = _fitting(overlay, Location.parse(path, revision), token)
+        # Pinned, so that what the overlay was proven against is what is loaded.
+        location = Location.parse(path, revision).pinned(token)
+        path, revision = location.path, location.revision
+        overlay = _fitting(overlay, location, token)
     loaded = datasets.load_dataset(
         str(path), name, split=split, streaming=streaming, revision=revision, token=token, **options
     )

@@ -51,7 +51,7 @@ class Location:
         """
         text = str(text)
         if Path(text).is_dir():
-            return cls(path=text, on_hub=False)._at(revision)
+            return cls(path=text, on_hub=False).at(revision)
         match = _REPO.fullmatch(text)
         if match is None:
             raise UsageError(
@@ -61,7 +61,12 @@ class Location:
         inside = unquote(match["revision"]) if match["revision"] else None
         return cls(path=match["repo"], on_hub=True, revision=revision or inside)
 
-    def _at(self, revision: str | None) -> Location:
+    def at(self, revision: str | None) -> Location:
+        """Return the same place at another revision; ``None`` changes nothing.
+
+        Raises:
+            UsageError: a folder has no revisions.
+        """
         if revision is None:
             return self
         if not self.on_hub:
@@ -70,14 +75,6 @@ class Location:
                 hint="Leave the revision out, or name the repository ORG/NAME.",
             )
         return replace(self, revision=revision)
-
-    def at(self, revision: str | None) -> Location:
-        """Return the same place at another revision; ``None`` changes nothing.
-
-        Raises:
-            UsageError: a folder has no revisions.
-        """
-        return self._at(revision)
 
     @property
     def base(self) -> str:
