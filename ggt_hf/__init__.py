@@ -11,37 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ggt_hf.version import __version__
 
 if TYPE_CHECKING:
-    from ggt_hf.hub.push import PushReport, push_dataset
-    from ggt_hf.records import DEGRADATIONS, Pair, PairInfo, Provenance
-
-_HOME = {
-    "DEGRADATIONS": "ggt_hf.records",
-    "Pair": "ggt_hf.records",
-    "PairInfo": "ggt_hf.records",
-    "Provenance": "ggt_hf.records",
-    "PushReport": "ggt_hf.hub.push",
-    "push_dataset": "ggt_hf.hub.push",
-}
-"""Public name -> the module that defines it."""
-
-__all__ = [
-    "DEGRADATIONS",
-    "Pair",
-    "PairInfo",
-    "Provenance",
-    "PushReport",
-    "__version__",
-    "push_dataset",
-]
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        module = import_module(_HOME[name])
-    except KeyError:
-        raise AttributeError(f"module 'ggt_hf' has no attribute {name!r}") from None
-    return getattr(module, name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    "disable_bare_name",
+    "enable_bare_name",
+    "load_dataset",
+    "read_overlay",

@@ -10,6 +10,7 @@ from ggt_hf.cli.card import card
 from ggt_hf.cli.demo import demo
 from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
+from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
 from ggt_hf.cli.push import push
 from ggt_hf.cli.show import show
@@ -49,6 +50,7 @@ app.command()(ls)
 app.command()(show)
 app.command()(validate)
 app.command()(diff)
+app.command()(link)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 
