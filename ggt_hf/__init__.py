@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ggt_hf.version import __version__
 
 if TYPE_CHECKING:
+    from ggt_hf.data.build import build_dataset
     from ggt_hf.records import DEGRADATIONS, Pair, PairInfo, Provenance
 
 _HOME = {
@@ -18,6 +19,7 @@ _HOME = {
     "Pair": "ggt_hf.records",
     "PairInfo": "ggt_hf.records",
     "Provenance": "ggt_hf.records",
+    "build_dataset": "ggt_hf.data.build",
 }
 """Public name -> the module that defines it."""
 
@@ -27,6 +29,7 @@ __all__ = [
     "PairInfo",
     "Provenance",
     "__version__",
+    "build_dataset",
 ]
 
 

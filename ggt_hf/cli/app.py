@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from ggt_hf.cli.build import build
 from ggt_hf.errors import GgtError
 from ggt_hf.version import __version__
 
@@ -35,6 +36,7 @@ def ggt(
 
 
 # Verbs, in the order of the data. Each module is thin: heavy imports happen inside its function.
+app.command()(build)
 
 
 def main() -> None:
