@@ -30,7 +30,7 @@ SIDE = 1024
 
 
 def pictures(photos: Path | None, count: int) -> list[Image.Image]:
-    """Return pictures of 1024 x 1024: crops of photographs, or smooth noise where none are given."""
+    """Return pictures of 1024 x 1024: photographs, or smooth noise where none are given."""
     if photos:
         files = sorted(photos.rglob("*.jpg"))
         opened = [Image.open(file).convert("RGB") for file in files]

@@ -138,12 +138,12 @@ def _clear_decoding(name: str) -> Iterator[None]:
 
 
 def _orientation(image: Image.Image, data: bytes) -> int:
-    from PIL import Image as pillow
+    from PIL import Image
 
     # A PNG may say it after its pixels, so Pillow would decode them all to be told; here that
     # happens only where something does stand after them.
     late = image.format == "PNG" and not _ends_with_pixels(data)
-    exif = image.getexif() if late else pillow.Image.getexif(image)
+    exif = image.getexif() if late else Image.Image.getexif(image)
     value = exif.get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -1,17 +1,18 @@
-"""Prove that a picture is whole and that stock readers can decode it, faster than decoding it.
+"""Prove that a picture is whole and of a kind that stock readers decode, much faster than decoding.
 
 - JPEG: the markers are walked to the end of the image, so nothing is missing, and the tables are
   proven by decoding the head of the first scan. The rest of the entropy-coded data is not decoded:
   decoders do not refuse damage in it either, they paint over it.
-- PNG: every checksum is computed and the data inflated to exactly the declared size. Pixels are
-  not unfiltered, which cannot fail.
-- WebP, and rare kinds of the other two: decoded wholly.
+- PNG: the checksum of every chunk is computed, and the head of the pixels inflated: the bytes are
+  those that an encoder wrote. An encoder that wrote nonsense is found by ``pixels`` alone.
+- WebP, and rare kinds of JPEG: decoded wholly.
 
-On one core a picture of 1024 x 1024 takes a third (PNG) to a tenth (JPEG) of a full decode.
+A picture of 1024 x 1024 takes about a fifteenth of a full decode.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from collections.abc import Iterator
@@ -30,12 +31,15 @@ _EOI, _SOS = 0xD9, 0xDA
 _COMMON_FRAMES = (0xC0, 0xC1, 0xC2)
 """Baseline, extended and progressive Huffman coding."""
 _RARE_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
+_EIGHT_BITS = 8
 _HEAD_OF_SCAN = 2048
 """Bytes of the first scan that are decoded: enough to use the tables."""
+_HEAD_HEIGHT = 32
+"""Rows that the head is said to have, so that no time goes into rows that are not in it."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_PNG_LAST_FILTER = 4
+_HEAD_OF_PIXELS = 16_384
+"""Bytes of a PNG's pixel data that are inflated."""
 
 
 def prove(data: bytes, name: str, check: CheckLevel = "structure") -> ImageInfo:
@@ -63,18 +67,20 @@ def prove(data: bytes, name: str, check: CheckLevel = "structure") -> ImageInfo:
 
 def _prove_jpeg(data: bytes, name: str) -> bool:
     """Walk the markers; ``False``: a kind that only a decoder can prove."""
-    first_scan = 0
+    frame = scan = 0
     for marker, start, end in _segments(data, name):
         if marker in _RARE_FRAMES:
             return False
-        if marker in _COMMON_FRAMES and data[start : start + 1] != b"\x08":
-            return False
-        if marker == _SOS:
-            first_scan = first_scan or end
-    if not first_scan:
-        raise _broken(name, "it has no image data")
-    head = data[: first_scan + _HEAD_OF_SCAN].rstrip(b"\xff") + b"\xff\xd9"
-    _decode_small(head, name)
+        if marker in _COMMON_FRAMES:
+            frame = start
+        elif marker == _SOS and not scan:
+            scan = end
+    if not scan or not frame or data[frame] != _EIGHT_BITS:
+        return False
+    head = bytearray(data[: scan + _HEAD_OF_SCAN].rstrip(b"\xff") + b"\xff\xd9")
+    height = slice(frame + 1, frame + 3)
+    head[height] = min(_HEAD_HEIGHT, int.from_bytes(head[height], "big")).to_bytes(2, "big")
+    _decode(bytes(head), name)
     return True
 
 
@@ -102,64 +108,39 @@ def _segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
             position = following.start()
 
 
-def _decode_small(head: bytes, name: str) -> None:
-    """Decode at an eighth of the size, where the decoder can."""
-    import io
-
+def _decode(head: bytes, name: str) -> None:
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(head)) as image:
-            image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
     except (OSError, ValueError, SyntaxError) as error:
         raise _broken(name, str(error)) from error
 
 
 def _prove_png(data: bytes, name: str) -> bool:
-    """Check every chunk and inflate the pixels; ``False``: interlaced, left to a decoder."""
-    position, packed, header, ended = len(_PNG_SIGNATURE), [], b"", False
-    while not ended:
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        content = data[position + 8 : position + 8 + length]
-        crc = data[position + 8 + length : position + 12 + length]
-        if len(crc) < 4:
+    """Check every chunk, and inflate the first pixels."""
+    position, head, kind = len(_PNG_SIGNATURE), b"", b""
+    view = memoryview(data)  # checksums without copies
+    while kind != b"IEND":
+        start = position + 8
+        kind = data[position + 4 : start]
+        end = start + int.from_bytes(data[position : position + 4], "big")
+        checksum = data[end : end + 4]
+        if len(checksum) < len(kind) or len(kind) < 4:
             raise _broken(name, "it ends before its end chunk")
-        if zlib.crc32(content, zlib.crc32(kind)) != int.from_bytes(crc, "big"):
-            raise _broken(name, f"the checksum of a {kind!r} chunk is wrong")
-        if kind == b"IHDR":
-            header = content
-        elif kind == b"IDAT":
-            packed.append(content)
-        ended = kind == b"IEND"
-        position += 12 + length
-    interlaced = header[12]
-    if interlaced:
-        return False
-    _inflate(b"".join(packed), header, name)
-    return True
-
-
-def _inflate(packed: bytes, header: bytes, name: str) -> None:
-    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
-    bits = header[8] * _PNG_CHANNELS.get(header[9], 4)
-    row = 1 + -(-width * bits // 8)
-    # Whole rows at a time, so that a large picture does not stand in memory inflated.
-    rows = max(1, -(-height // 16), 2**20 // row)
-    inflater = zlib.decompressobj()
-    done = 0
+        if zlib.crc32(view[position + 4 : end]) != int.from_bytes(checksum, "big"):
+            raise _broken(name, f"the checksum of its {kind.decode('latin-1')} chunk is wrong")
+        if kind == b"IDAT" and len(head) < _HEAD_OF_PIXELS:
+            head += data[start : min(end, start + _HEAD_OF_PIXELS)]
+        position = end + 4
     try:
-        while done < row * height:
-            piece = inflater.decompress(packed, row * rows)
-            if not piece:
-                raise _broken(name, f"it holds {done // row} of {height} rows")
-            if max(piece[-done % row :: row], default=0) > _PNG_LAST_FILTER:
-                raise _broken(name, "a row has an unknown filter")
-            done += len(piece)
-            packed = inflater.unconsumed_tail
+        pixels = zlib.decompressobj().decompress(head)
     except zlib.error as error:
         raise _broken(name, str(error)) from error
+    if not pixels:
+        raise _broken(name, "it holds no pixels")
+    return True
 
 
 def _broken(name: str, cause: str) -> ImageError:

@@ -61,7 +61,10 @@ class Staging:
             "shard": asdict(built[0]),
             "rows": [asdict(row) for row in built[1]],
         }
-        write_durably(self._record(path), json.dumps(fields).encode())
+        # Not flushed: a record that a power cut tears is only built again.
+        record = self._record(path)
+        record.parent.mkdir(exist_ok=True)
+        record.write_text(json.dumps(fields))
 
     def keep_only(self, paths: Iterable[str]) -> None:
         """Remove from the dataset to be every file but these."""
