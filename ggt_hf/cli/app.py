@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from ggt_hf.cli.build import build
 from ggt_hf.cli.card import card
 from ggt_hf.cli.demo import demo
 from ggt_hf.cli.diff import diff
@@ -50,6 +51,7 @@ app.command()(ls)
 app.command()(show)
 app.command()(validate)
 app.command()(diff)
+app.command()(build)
 app.command()(link)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
