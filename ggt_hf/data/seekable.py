@@ -1,6 +1,6 @@
 """Rewrite pictures without loss so that a region of them decodes alone.
 
-The rewritten files are ordinary JPEG and PNG files. JPEGs get a restart marker about every 64
+The rewritten files are ordinary JPEG and PNG files. JPEGs get a restart marker about every 32
 pixels, through libjpeg-turbo's ``jpegtran`` (only the entropy coding changes); PNGs are written
 as strip PNGs (`ggt_hf.data.regions.png`). Every rewriting is proven before it is returned.
 """
@@ -35,12 +35,13 @@ from ggt_hf.errors import MissingExtraError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CELL_PIXELS = 64
+CELL_PIXELS = 32
 """Pixels across a restart cell, about."""
 STRIP_ROWS = 32
 """Rows of a PNG strip."""
 _MARKER_PIXELS = (CELL_PIXELS // 2, CELL_PIXELS * 4)
 _SECONDS = 120
+_LEVEL = 9
 
 How = Literal["restart markers", "strips", "unchanged"]
 
@@ -95,7 +96,7 @@ def find_jpegtran() -> str:
 
 
 def cell_mcus(frame: JpegFrame) -> int:
-    """Return the MCUs between restart markers: a divisor of a row, as near 64 pixels as may be.
+    """Return the MCUs between restart markers: a divisor of a row, as near `CELL_PIXELS` as may be.
 
     Where no divisor is near, one marker ends each row of MCUs.
     """
@@ -169,7 +170,7 @@ def _strips(pixels: NDArray[np.uint8], channels: int) -> list[bytes]:
     filtered[heads, 0] = SUB
     filtered[heads, 1 : 1 + channels] = pixels[heads, :channels]
     filtered[heads, 1 + channels :] = pixels[heads, channels:] - pixels[heads, :-channels]
-    deflate = zlib.compressobj(6, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
     parts = [
         deflate.compress(filtered[top : top + STRIP_ROWS].tobytes())
         + deflate.flush(zlib.Z_FULL_FLUSH)

@@ -6,6 +6,7 @@ picture                                   what is decoded
 JPEG, baseline, restart markers on grid   the restart cells the region touches
 JPEG, baseline, other                     the rows down to the region's last
 strip PNG (`ggt_hf.data.seekable`)        the strips the region touches
+PNG, other, upright, not interlaced       the rows down to the region's last
 everything else                           the whole picture, by `ggt_hf.images`
 ========================================  ========================================
 
@@ -32,9 +33,9 @@ from ggt_hf.data.regions.jpeg import (
     parse_frame,
     rows_needed,
 )
-from ggt_hf.data.regions.png import SIGNATURE, cut_strips, parse_strips
+from ggt_hf.data.regions.png import SIGNATURE, cut_rows, cut_strips, parse_strips
 from ggt_hf.data.regions.region import TURNS, Region, Turn
-from ggt_hf.errors import MissingExtraError
+from ggt_hf.errors import ImageError, MissingExtraError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,12 +99,26 @@ def _jpeg_region(
 
 def _png_region(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | None:
     png = parse_strips(data)
-    if png is None or png.width * png.height > images.MAX_PIXELS:
+    if png is None:
+        return _from_png_rows(data, region, name)
+    if png.width * png.height > images.MAX_PIXELS:
         return None
     turn = _turn(data, name) if png.has_metadata else TURNS[1]
     stored = _stored(region, turn, png.width, png.height, name)
     pixels = cut_strips(data, png, stored)
     return None if pixels is None else turn.upright(pixels)
+
+
+def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | None:
+    """Decode the rows from the top down to the region's last; ``None`` if something is amiss."""
+    shortened = cut_rows(data, region)
+    if shortened is None:
+        return None
+    try:
+        pixels = images.decode(shortened, name)
+    except ImageError:
+        return None
+    return region.within(pixels.shape[1], pixels.shape[0], name).crop(pixels)
 
 
 def _from_cells(

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ggt_hf import images
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -124,6 +126,30 @@ def parse_strips(data: bytes) -> StripPng | None:
     )
 
 
+def cut_rows(data: bytes, region: Region) -> bytes | None:
+    """Return the PNG as one that ends with the last row of `region`; ``None`` if it cannot.
+
+    A decoder stops inflating there. It then never reaches the checksum of the whole stream, so
+    the CRCs of all chunks are checked here.
+    """
+    found = list(chunks(data))
+    if len(found) < 3 or found[0].kind != b"IHDR" or found[-1].kind != b"IEND":
+        return None
+    width, height = struct.unpack_from(">II", data, 16)
+    is_interlaced = data[28]
+    is_plain = not any(chunk.kind == b"acTL" or has_turn(data, chunk) for chunk in found)
+    if is_interlaced or not is_plain or region.bottom >= height:
+        return None
+    if width * height > images.MAX_PIXELS:
+        return None
+    if not all(_is_intact(data, chunk) for chunk in found):
+        return None
+    head = bytearray(data[:33])
+    struct.pack_into(">I", head, 20, region.bottom)
+    struct.pack_into(">I", head, 29, zlib.crc32(head[12:29]))
+    return bytes(head) + data[33:]
+
+
 def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] | None:
     """Return the pixels of `region`, stored orientation: RGB, ``uint8``, ``(h, w, 3)``.
 
@@ -154,13 +180,17 @@ def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] 
 def _strip(data: bytes, png: StripPng, number: int) -> memoryview | None:
     """Return the raw deflate blocks of one strip, or ``None`` if its CRC is wrong."""
     chunk = png.strips[number]
-    view = memoryview(data)
-    (crc,) = struct.unpack_from(">I", data, chunk.stop)
-    if _crc32()(view[chunk.start - 4 : chunk.stop]) != crc:
+    if not _is_intact(data, chunk):
         return None
     start = chunk.start + (2 if number == 0 else 0)
     is_last = number == len(png.strips) - 1
-    return view[start : chunk.stop - (len(RAW_END) + ADLER_BYTES if is_last else 0)]
+    stop = chunk.stop - (len(RAW_END) + ADLER_BYTES if is_last else 0)
+    return memoryview(data)[start:stop]
+
+
+def _is_intact(data: bytes, chunk: Chunk) -> bool:
+    (crc,) = struct.unpack_from(">I", data, chunk.stop)
+    return bool(_crc32()(memoryview(data)[chunk.start - 4 : chunk.stop]) == crc)
 
 
 def _inflated(stream: bytes, size: int) -> NDArray[np.uint8] | None:
