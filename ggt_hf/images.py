@@ -58,7 +58,9 @@ def inspect(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInf
         ImageError: empty, not JPEG, PNG or WebP, without a readable header, or too large.
     """
     with _opened(data, name, max_pixels) as image:
-        orientation = _orientation(image)
+        with _clear_decoding(name):
+            # Pillow looks for a PNG's EXIF behind the pixels, too, and decodes them on the way.
+            orientation = _orientation(image)
         width, height = image.size
         if orientation in _TURNED:
             width, height = height, width

@@ -118,7 +118,7 @@ def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] 
         pixels = images.decode(shortened, name)
     except ImageError:
         return None
-    return region.within(pixels.shape[1], pixels.shape[0], name).crop(pixels)
+    return region.crop(pixels)
 
 
 def _from_cells(
