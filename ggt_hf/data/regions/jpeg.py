@@ -19,6 +19,8 @@ _SOF_HUFFMAN, _SOF_ALL = {0xC0, 0xC1}, set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xC
 _DHT, _SOS, _DQT, _DRI, _APP0, _APP1, _APP14 = 0xC4, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xEE
 _KEPT = _SOF_HUFFMAN | {_DHT, _SOS, _DQT, _DRI, _APP0, _APP14}
 """What decides about pixels; APP0 and APP14 tell the colour space."""
+_KNOWN = _KEPT | _SOF_ALL | set(range(0xE0, 0xF0)) | {0xFE}
+"""What else may stand in a header: other frames, metadata, comments."""
 _CONTEXT = 2
 """Pixels around a region that smooth chroma upsampling looks at."""
 _NARROWEST = 16
@@ -151,7 +153,7 @@ def _parse(data: bytes) -> JpegFrame | None:
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield (marker, segment) after SOI, up to and with SOS; stop early at anything else."""
     at, marker = 2, 0
-    while data[at] == 0xFF and marker != _SOS:
+    while data[at] == 0xFF and data[at + 1] in _KNOWN and marker != _SOS:
         marker, length = struct.unpack_from(">BH", data, at + 1)
         yield marker, data[at : at + 2 + length]
         at += 2 + length

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -113,6 +113,8 @@ def parse_strips(data: bytes) -> StripPng | None:
     if depth != 8 or colour not in CHANNELS or interlaced or not rows:
         return None
     if len(strips) != -(-height // rows):
+        return None
+    if not all(_is_intact(data, chunk) for chunk in found if chunk.kind != b"IDAT"):
         return None
     return StripPng(
         width=width,
@@ -220,4 +222,4 @@ def _inflater() -> ModuleType:
         from isal import isal_zlib
     except ImportError:
         return zlib
-    return cast("ModuleType", isal_zlib)
+    return isal_zlib

@@ -61,11 +61,13 @@ def animated() -> bytes:
     return _saved(first, "PNG", save_all=True, append_images=[second])
 
 
-def turned(form: str, orientation: int, **options: object) -> bytes:
-    """A picture of 61 x 47 stored pixels with an EXIF orientation."""
+def turned(
+    form: str, orientation: int, size: tuple[int, int] = (61, 47), **options: object
+) -> bytes:
+    """A picture with an EXIF orientation; `size` is the stored width and height."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(picture(5, 61, 47), form, exif=exif, **options)
+    return encoded(picture(5, *size), form, exif=exif, **options)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

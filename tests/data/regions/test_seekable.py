@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from ggt_hf import images
-from ggt_hf.data.regions import Region, decode_region
+from ggt_hf.data.regions import Region, decode_region, png
 from ggt_hf.data.regions.jpeg import grid_of, parse_frame
 from ggt_hf.data.regions.png import STRIP_CHUNK, chunks, parse_strips
 from ggt_hf.data.seekable import cell_mcus, make_seekable
@@ -122,6 +124,15 @@ def test_a_png_keeps_every_other_chunk_in_order() -> None:
     new = [c for c in chunks(seekable) if c.kind not in (b"IDAT", STRIP_CHUNK)]
     assert [seekable[c.start - 8 : c.stop + 4] for c in new] == kept
     assert_regions_equal(data, seekable, None, 20)
+
+
+def test_without_isal_strips_inflate_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "isal", None)
+    png._inflater.cache_clear()
+    assert png._inflater() is zlib
+    data = encoded(picture(3, 64, 80))
+    assert_regions_equal(data, make_seekable(data).data, None, 20)
+    png._inflater.cache_clear()
 
 
 def test_strips_outside_of_the_region_are_not_read_and_the_others_are_proven() -> None:
