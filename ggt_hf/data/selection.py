@@ -1,4 +1,4 @@
-"""Rows of a manifest by what they are: split, category, scores, licence, size. No tar is touched."""
+"""Rows of a manifest by split, category, scores, licence and size; no tar is touched."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Static HTML pages: one file each, nothing fetched, readable in light and dark, wide and narrow."""
+"""Static HTML pages: one file each, nothing fetched, readable in light, dark, wide and narrow."""
