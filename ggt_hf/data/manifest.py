@@ -62,6 +62,10 @@ class PairRow:
     """As in `PairInfo`."""
     source: str | None
     """As in `PairInfo`."""
+    lq_index: bytes | None = None
+    """Where parts of the LQ begin, for decoding a region of it; ``None`` where it has no index."""
+    gt_index: bytes | None = None
+    """As `lq_index`, of the GT."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,6 +254,8 @@ def arrow_schema() -> pa.Schema:
             ("license", pa.string()),
             ("origin", pa.string()),
             ("source", pa.string()),
+            ("lq_index", pa.binary()),
+            ("gt_index", pa.binary()),
         ]
     )
 
