@@ -151,3 +151,60 @@ class DatasetPairs:
                 f"for example {example.key} ({example.width} x {example.height}).",
                 hint="Lower crop, or leave them out with min_size.",
             )
+
+
+def open_pairs(
+    where: str | Path,
+    *,
+    split: str = "train",
+    crop: int | None = None,
+    flip: bool = False,
+    rotate: bool = False,
+    shuffle: Shuffle | None = "pairs",
+    seed: int = 0,
+    revision: str | None = None,
+    token: str | None = None,
+    overlay: str | Path | None = None,
+    verify: bool = False,
+    **filters: Any,
+) -> DatasetPairs:
+    """Open a dataset's pairs for streaming.
+
+    Args:
+        where: a folder, or ``namespace/name`` on the Hub.
+        split: the split to read.
+        crop: side of a random square crop, in pixels; ``None`` gives whole pictures.
+        flip: mirror every second pair.
+        rotate: rotate by a random multiple of 90 degrees; needs `crop`.
+        shuffle: ``"pairs"``: any order is as likely as any other; best from a local disk or a
+            warm cache. ``"blocks"``: 2,048 pairs out of 32 short stretches of shards are mixed
+            at a time; far fewer shards are open at once. ``None``: the order of the shards.
+        seed: of the order, the crops, flips and rotations.
+        revision: commit, tag or branch on the Hub.
+        token: of the Hub; ``None`` = HF_TOKEN or the stored one.
+        overlay: a file of pairs to drop or relabel.
+        verify: compare every picture with its recorded sha256 before decoding it.
+        filters: what `selection.select` takes: ``categories``, ``min_scores``, ``max_scores``,
+            ``licenses``, ``min_size``.
+
+    Raises:
+        UsageError: nothing is left after the filters, or pairs are smaller than the crop.
+        GgtError: the dataset cannot be opened; see `reader.open_dataset`.
+    """
+    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.selection import select
+
+    if rotate and crop is None:
+        raise UsageError("rotate needs a square crop.", hint="Pass crop=256, or rotate=False.")
+    store = open_dataset(where, revision=revision, token=token)
+    manifest = store.manifest
+    if overlay is not None:
+        manifest = _overlaid(store, overlay)
+    return DatasetPairs(
+        store,
+        select(manifest, split=split, **filters),
+        shuffle=shuffle,
+        seed=seed,
+        geometry=RandomGeometry(crop=crop, flip=flip, rotate=rotate),
+        verify=verify,
+    )
