@@ -245,9 +245,7 @@ def _size(picture: bytes | NDArray[np.uint8], key: str) -> tuple[int, int]:
     return picture.shape[1], picture.shape[0]
 
 
-def _crop(
-    picture: bytes | NDArray[np.uint8], geometry: Geometry, key: str
-) -> NDArray[np.uint8]:
+def _crop(picture: bytes | NDArray[np.uint8], geometry: Geometry, key: str) -> NDArray[np.uint8]:
     region = Region(x=geometry.x, y=geometry.y, width=geometry.width, height=geometry.height)
     if isinstance(picture, bytes):
         return decode_region(picture, region, name=key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -143,7 +144,9 @@ class DatasetPairs:
                 hint=f"See what there is: ggt info {self._store.name}",
             )
         crop = self._geometry.crop
-        small = [] if crop is None else self._columns.smaller_than(crop)
+        if crop is None:
+            return
+        small = self._columns.smaller_than(crop)
         if len(small):
             example = self._columns.place(int(small[0]))
             raise UsageError(
@@ -164,7 +167,6 @@ def open_pairs(
     seed: int = 0,
     revision: str | None = None,
     token: str | None = None,
-    overlay: str | Path | None = None,
     verify: bool = False,
     **filters: Any,
 ) -> DatasetPairs:
@@ -182,7 +184,6 @@ def open_pairs(
         seed: of the order, the crops, flips and rotations.
         revision: commit, tag or branch on the Hub.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
-        overlay: a file of pairs to drop or relabel.
         verify: compare every picture with its recorded sha256 before decoding it.
         filters: what `selection.select` takes: ``categories``, ``min_scores``, ``max_scores``,
             ``licenses``, ``min_size``.
@@ -197,12 +198,9 @@ def open_pairs(
     if rotate and crop is None:
         raise UsageError("rotate needs a square crop.", hint="Pass crop=256, or rotate=False.")
     store = open_dataset(where, revision=revision, token=token)
-    manifest = store.manifest
-    if overlay is not None:
-        manifest = _overlaid(store, overlay)
     return DatasetPairs(
         store,
-        select(manifest, split=split, **filters),
+        select(store.manifest, split=split, **filters),
         shuffle=shuffle,
         seed=seed,
         geometry=RandomGeometry(crop=crop, flip=flip, rotate=rotate),

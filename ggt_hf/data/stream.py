@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -91,7 +92,52 @@ class PairStream(IterableDataset[PairBatch]):
         # In shared memory: a worker that lives on from epoch to epoch sees set_epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._fingerprint = source.fingerprint
-        self._begin_at(Start())
+        self._start = Start()
+        self._begin_at(self._start)
+
+    @classmethod
+    def from_hub(
+        cls,
+        where: str | Path,
+        *,
+        batch_size: int = 8,
+        rank: int | None = None,
+        world_size: int | None = None,
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+        threads: int | None = None,
+        prefetch: int = 2,
+        **pairs: Any,
+    ) -> PairStream:
+        """Open a dataset on the Hub, or in a folder, as a stream.
+
+        Args:
+            where: ``namespace/name`` on the Hub, or a folder.
+            batch_size: as in `PairStream`, like all that follow up to `prefetch`.
+            rank: this process among those that train together.
+            world_size: how many of them there are.
+            drop_last: leave out the last round where it is not full.
+            on_error: ``"raise"`` or ``"skip"``.
+            threads: threads that read and decode.
+            prefetch: batches made ahead.
+            pairs: what `pairs.open_pairs` takes: ``split``, ``crop``, ``flip``, ``rotate``,
+                ``shuffle``, ``seed``, ``revision``, ``token``, and the filters.
+
+        Raises:
+            GgtError: the dataset cannot be opened, or nothing fits; see `pairs.open_pairs`.
+        """
+        from ggt_hf.data.pairs import open_pairs
+
+        return cls(
+            open_pairs(where, **pairs),
+            batch_size=batch_size,
+            rank=rank,
+            world_size=world_size,
+            drop_last=drop_last,
+            on_error=on_error,
+            threads=threads,
+            prefetch=prefetch,
+        )
 
     @property
     def epoch(self) -> int:
