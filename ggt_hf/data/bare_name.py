@@ -13,7 +13,8 @@ import logging
 from functools import cache
 from pathlib import Path
 
-from ggt_hf.data.location import Location, cache_folder
+from ggt_hf.data.cache import default_folder
+from ggt_hf.data.location import Location
 from ggt_hf.data.sample_shards import sample_dataset
 from ggt_hf.data.stub import read_link
 
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 def everywhere_folder() -> Path:
     """Return the folder whose stub gives the bare name its meaning in every directory."""
-    return cache_folder() / "link"
+    return default_folder() / "link"
 
 
 def resolve_bare_name(revision: str | None = None) -> Location:

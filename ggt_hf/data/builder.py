@@ -61,9 +61,9 @@ class GGT100K(WebDataset):  # type: ignore[misc]  # datasets has no types
     ) -> None:
         where = repo_id or data_dir
         place = Location.parse(where, revision) if where else resolve_bare_name(revision)
-        place = place.pinned(token)
         config_name = config_name or DEFAULT_CONFIG
-        metadata = card_metadata(place.info(token))
+        with place.open(token) as store:
+            place, metadata = place.pinned_to(store), card_metadata(store.info)
         self._declared_splits = _entry(metadata["dataset_info"], config_name, place)["splits"]
         data_files = _entry(metadata["configs"], config_name, place)["data_files"]
         super().__init__(

@@ -69,22 +69,21 @@ def load_dataset(
         location = resolve_bare_name(revision)
         path, revision = location.path, location.revision
     if overlay is not None:
-        # Pinned, so that what the overlay was proven against is what is loaded.
-        location = Location.parse(path, revision).pinned(token)
+        overlay = overlay if isinstance(overlay, Overlay) else read_overlay(overlay)
+        location = _fitting(overlay, Location.parse(path, revision), token)
         path, revision = location.path, location.revision
-        overlay = _fitting(overlay, location, token)
     loaded = datasets.load_dataset(
         str(path), name, split=split, streaming=streaming, revision=revision, token=token, **options
     )
     return _each(loaded, lambda dataset: _shown(dataset, overlay, columns))
 
 
-def _fitting(overlay: str | Path | Overlay, location: Location, token: str | None) -> Overlay:
-    """Return the overlay, proven to fit the dataset at `location`."""
-    overlay = overlay if isinstance(overlay, Overlay) else read_overlay(overlay)
-    overlay.check(location.info(token), location.path)
-    overlay.apply(location.manifest(token))
-    return overlay
+def _fitting(overlay: Overlay, location: Location, token: str | None) -> Location:
+    """Prove that the overlay fits, and return the location pinned to what it was proven against."""
+    with location.open(token) as store:
+        overlay.check(store.info, store.name)
+        overlay.apply(store.manifest)
+        return location.pinned_to(store)
 
 
 def _shown(dataset: Dataset | IterableDataset, overlay: Overlay | None, columns: Columns) -> Any:

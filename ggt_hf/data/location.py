@@ -1,30 +1,17 @@
-"""Where a dataset lies, and its small files from there."""
+"""Where a dataset lies, in the words of `datasets`."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from ggt_hf.data.manifest import DatasetInfo, Manifest
-from ggt_hf.data.schema import INFO_PATH, MANIFEST_PATH
-from ggt_hf.errors import FormatError, HubError, IncompleteError, ReadError, UsageError
+from ggt_hf.data.reader import open_dataset
+from ggt_hf.data.store import PairStore
+from ggt_hf.errors import UsageError
 
 _REPO = re.compile(r"(?:hf://datasets/)?(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/@\s]+))?")
-
-
-def cache_folder() -> Path:
-    """Return ``GGT_CACHE``, or ``ggt`` under ``HF_HOME``."""
-    named = os.environ.get("GGT_CACHE")
-    if named:
-        return Path(named).expanduser()
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HOME) / "ggt"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,89 +71,10 @@ class Location:
         at = f"@{quote(self.revision, safe='')}" if self.revision else ""
         return f"hf://datasets/{self.path}{at}"
 
-    def pinned(self, token: str | None = None) -> Location:
-        """Return the same place at the commit that its revision means now.
+    def open(self, token: str | None = None) -> PairStore:
+        """Open the dataset that lies here; raises as `open_dataset`."""
+        return open_dataset(self.path, revision=self.revision, token=token)
 
-        Raises:
-            FormatError: it holds no dataset of this format.
-            HubError: the Hub refused, or cannot be asked.
-        """
-        if not self.on_hub:
-            return self
-        # A cached file lies at .../snapshots/COMMIT/meta/info.json.
-        return replace(self, revision=self._local(INFO_PATH, token).parents[1].name)
-
-    def read(self, file: str, token: str | None = None) -> bytes:
-        """Return the bytes of a small file of the dataset.
-
-        Raises:
-            FormatError: the dataset has no such file.
-            HubError: the Hub refused, or cannot be asked.
-            ReadError: the disk gave up.
-        """
-        local = self._local(file, token)
-        try:
-            return local.read_bytes()
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise self._lacks(file) from error
-        except OSError as error:
-            raise ReadError(
-                f"{local} cannot be read: {error.strerror}.", hint="Check the file and the disk."
-            ) from error
-
-    def info(self, token: str | None = None) -> DatasetInfo:
-        """Return ``meta/info.json`` of the dataset; raises as `read`."""
-        return DatasetInfo.from_json(self.read(INFO_PATH, token), f"{self.base}/{INFO_PATH}")
-
-    def manifest(self, token: str | None = None) -> Manifest:
-        """Return ``meta/manifest.parquet`` of the dataset; raises as `read`."""
-        return Manifest.from_parquet(
-            self.read(MANIFEST_PATH, token), f"{self.base}/{MANIFEST_PATH}"
-        )
-
-    def _local(self, file: str, token: str | None) -> Path:
-        if not self.on_hub:
-            return Path(self.path) / file
-        from huggingface_hub import hf_hub_download
-
-        with self._clear_refusals(file):
-            return Path(
-                hf_hub_download(
-                    self.path, file, repo_type="dataset", revision=self.revision, token=token
-                )
-            )
-
-    @contextmanager
-    def _clear_refusals(self, file: str) -> Iterator[None]:
-        from huggingface_hub import errors
-
-        try:
-            yield
-        except errors.LocalEntryNotFoundError as error:
-            raise HubError(
-                f"{file} of {self.path} is not in the cache, and the Hub cannot be reached.",
-                hint="Check the network and HF_HUB_OFFLINE, or give a folder.",
-            ) from error
-        except errors.RevisionNotFoundError as error:
-            raise HubError(
-                f"{self.path} has no revision {self.revision!r}.",
-                hint="Name a commit, tag or branch that its page on the Hub lists.",
-            ) from error
-        except errors.EntryNotFoundError as error:
-            raise self._lacks(file) from error
-        except (errors.HFValidationError, errors.HfHubHTTPError, OSError) as error:
-            raise HubError(
-                f"The Hub does not give {file} of {self.path} ({_first_line(error)}).",
-                hint="Check the name; a private repository needs `hf auth login` or HF_TOKEN.",
-            ) from error
-
-    def _lacks(self, file: str) -> FormatError:
-        kind = IncompleteError if file == INFO_PATH else FormatError
-        return kind(
-            f"{self.path} has no {file}: it is unfinished, or not in this format.",
-            hint=f"Build it with: ggt build {self.path} OUT",
-        )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    def pinned_to(self, store: PairStore) -> Location:
+        """Return the same place at the commit that `store`, opened here, reads from."""
+        return replace(self, revision=store.revision)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ggt_hf.data.location import cache_folder
+from ggt_hf.data.cache import default_folder
 from ggt_hf.data.schema import FORMAT_VERSION, INFO_PATH
 
 
@@ -19,7 +19,7 @@ def sample_dataset() -> Path:
     """
     from ggt_hf import sample
 
-    home = cache_folder() / "sample" / _fingerprint(sample.PAIRS.parent)
+    home = default_folder() / "sample" / _fingerprint(sample.PAIRS.parent)
     folder = home / "ggt-100k"
     if not (folder / INFO_PATH).is_file():
         home.mkdir(parents=True, exist_ok=True)

@@ -31,8 +31,8 @@ def stub_text(location: Location, folder: Path, token: str | None = None) -> str
     """
     import yaml
 
-    location = location.pinned(token)
-    metadata = card_metadata(location.info(token))
+    with location.open(token) as store:
+        location, metadata = location.pinned_to(store), card_metadata(store.info)
     base = location.base if location.on_hub else _folder_base(location.path, folder)
     for config in metadata["configs"]:
         for files in config["data_files"]:

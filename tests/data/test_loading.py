@@ -226,13 +226,13 @@ def test_a_private_repository_by_name_by_stub_and_by_revision(
 
 
 def test_an_overlay_fits_a_repository_by_its_commit(hub: Hub, root: Path) -> None:
-    from ggt_hf.data.location import Location
     from ggt_hf.data.overlays import Overlay
+    from ggt_hf.data.reader import open_dataset
 
     hub.api().create_repo("alice/ggt-100k", repo_type="dataset")
     hub.api().upload_folder(repo_id="alice/ggt-100k", repo_type="dataset", folder_path=root)
     first, *kept = of("train")
-    root_hash = Location.parse(root).info().root_hash
+    root_hash = open_dataset(root).info.root_hash
     overlay = Overlay(name="o", of=root_hash, dropped=frozenset({first.info.key}))
     for streaming in (False, True):
         loaded = load_dataset(

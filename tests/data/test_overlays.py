@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from ggt_hf import load_dataset, read_overlay
-from ggt_hf.data.location import Location
 from ggt_hf.data.overlays import Overlay
+from ggt_hf.data.reader import open_dataset
 from ggt_hf.errors import FormatError, ImageError, IntegrityError, ReadError
 from ggt_hf.records import Pair
 from tests.data.loaded import assert_pairs, assert_picture
@@ -37,7 +37,7 @@ def fields(root: Path, tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "mended/2.png").write_bytes(MENDED)
     replacement = {"path": "mended/2.png", "sha256": hashlib.sha256(MENDED).hexdigest()}
     return {
-        "of": Location.parse(root).info().root_hash,
+        "of": open_dataset(root).info.root_hash,
         "drop": {key(0): "blank", key(5): "blank too"},
         "replace": {key(2): {"gt": replacement, "reason": "cut off"}},
         "relabel": {
@@ -104,7 +104,7 @@ def test_the_manifest_is_corrected_alike(
     root: Path, tmp_path: Path, fields: dict[str, Any]
 ) -> None:
     overlay = read_overlay(written(fields, tmp_path))
-    rows = list(overlay.apply(Location.parse(root).manifest()))
+    rows = list(overlay.apply(open_dataset(root).manifest))
     assert [(row.key, row.category) for row in rows] == [
         (pair.info.key, pair.info.degradation) for pair in corrected()
     ]
@@ -120,13 +120,13 @@ def test_the_manifest_is_corrected_alike(
 
 
 def test_an_overlay_that_does_nothing_changes_nothing(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "overlay.yaml").write_text(f"of: {Location.parse(root).info().root_hash}\ndrop:\n")
+    (tmp_path / "overlay.yaml").write_text(f"of: {open_dataset(root).info.root_hash}\ndrop:\n")
     loaded = load_dataset(root, split="train", overlay=tmp_path / "overlay.yaml")
     assert_pairs(loaded, PAIRS)
 
 
 def test_all_pairs_may_be_dropped(root: Path) -> None:
-    root_hash = Location.parse(root).info().root_hash
+    root_hash = open_dataset(root).info.root_hash
     overlay = Overlay(name="all", of=root_hash, dropped=frozenset(p.info.key for p in PAIRS))
     for columns in ("pairs", "diffusers"):
         assert len(load_dataset(root, split="train", overlay=overlay, columns=columns)) == 0
