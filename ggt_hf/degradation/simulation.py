@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from inspect import signature
@@ -32,6 +33,9 @@ from ggt_hf.records import DEGRADATIONS, Degradation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_MAX_SEED = 2**63 - 1
+"""What the provenance of a pair can hold."""
 
 Recipe = Callable[[Dice, float], list[Step]]
 Effect = Callable[..., Picture]
@@ -81,13 +85,10 @@ def draw_settings(
             f"There is no degradation {degradation!r}.",
             hint=f"Choose one of {', '.join(DEGRADATIONS)}.",
         )
-    if seed < 0:
-        raise UsageError(f"The seed is {seed}.", hint="Give an integer of 0 or more.")
+    _check_seed(seed)
     dice = Dice([seed, crc32(degradation.encode())])
     drawn = dice.between(0.1, 1.0)
-    strength = drawn if severity is None else round(float(severity), 4)
-    if not 0 <= strength <= 1:
-        raise UsageError(f"The severity is {severity}.", hint="Give a number from 0 to 1.")
+    strength = drawn if severity is None else _checked_severity(severity)
     steps = RECIPES[degradation](dice, strength)
     if degradation != "mixed":
         steps += mixed.tail(dice, strength)
@@ -106,6 +107,7 @@ def run(gt: NDArray[np.uint8], settings: Mapping[str, Any], *, seed: int) -> Deg
     Each step has a random stream of its own, so that one step's draws never move another's.
     """
     _check_picture(gt)
+    _check_seed(seed)
     steps = _checked_steps(settings)
     image = from_bytes(gt)
     for index, step in enumerate(steps[:-1]):
@@ -153,6 +155,23 @@ def _checked_steps(settings: Mapping[str, Any]) -> list[Step]:
             hint="Take the settings as degrade() gave them.",
         ) from error
     return steps
+
+
+def _checked_severity(severity: float) -> float:
+    try:
+        strength = round(float(severity), 4)
+    except (TypeError, ValueError):
+        strength = math.nan
+    if not 0 <= strength <= 1:
+        raise UsageError(f"The severity is {severity!r}.", hint="Give a number from 0 to 1.")
+    return strength
+
+
+def _check_seed(seed: int) -> None:
+    if not isinstance(seed, int | np.integer) or not 0 <= seed <= _MAX_SEED:
+        raise UsageError(
+            f"The seed is {seed!r}.", hint="Give an integer of 0 or more, below 2**63."
+        )
 
 
 def _check_picture(gt: NDArray[np.uint8]) -> None:

@@ -174,7 +174,10 @@ def test_views_that_are_not_contiguous(category: Degradation) -> None:
     [
         ({"degradation": "fog"}, "fog"),
         ({"seed": -1}, "-1"),
+        ({"seed": 1.5}, "1.5"),
+        ({"seed": 2**63}, str(2**63)),
         ({"severity": 1.2}, "1.2"),
+        ({"severity": "high"}, "high"),
         ({"severity": float("nan")}, "nan"),
         ({"gt": np.zeros((64, 64), np.uint8)}, "(64, 64)"),
         ({"gt": np.zeros((64, 64, 4), np.uint8)}, "(64, 64, 4)"),
