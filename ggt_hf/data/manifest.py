@@ -146,22 +146,20 @@ class DatasetInfo:
         try:
             fields = json.loads(data)
             version = fields["format_version"]
+            if version != FORMAT_VERSION:
+                # Before anything else: a newer format may have fields that this one has not.
+                raise _other_version(name, version)
             info = cls(
                 shards=tuple(ShardInfo(**shard) for shard in fields["shards"]),
                 manifest_sha256=fields["manifest_sha256"],
                 format_version=version,
             )
             claimed = fields["root_hash"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FormatError(
                 f"{name} cannot be read ({type(error).__name__}: {error}).",
                 hint="Rebuild the dataset with ggt build, or fetch the file again.",
             ) from error
-        if version != FORMAT_VERSION:
-            raise FormatError(
-                f"{name} is of format v{version}; this package reads v{FORMAT_VERSION}.",
-                hint="Run: pip install -U ggt-hf",
-            )
         if claimed != info.root_hash:
             raise FormatError(
                 f"{name} names the root hash {claimed}, but its parts give {info.root_hash}.",
@@ -223,7 +221,7 @@ class Manifest:
         try:
             table = pq.read_table(io.BytesIO(data)).select(arrow_schema().names)
             return cls(table.cast(arrow_schema()))
-        except (pa.ArrowException, KeyError, ValueError) as error:
+        except (pa.ArrowException, KeyError, ValueError, OSError) as error:
             raise FormatError(
                 f"{name} is no manifest of format v{FORMAT_VERSION} ({error}).",
                 hint="Rebuild the dataset with ggt build, or fetch the file again.",
@@ -265,6 +263,13 @@ def dataset_info(manifest_bytes: bytes, shards: Sequence[ShardInfo]) -> DatasetI
     return DatasetInfo(
         shards=tuple(sorted(shards, key=lambda shard: shard.path)),
         manifest_sha256=hashlib.sha256(manifest_bytes).hexdigest(),
+    )
+
+
+def _other_version(name: str, version: object) -> FormatError:
+    return FormatError(
+        f"{name} is of format v{version}; this package reads v{FORMAT_VERSION}.",
+        hint="Run: pip install -U ggt-hf",
     )
 
 

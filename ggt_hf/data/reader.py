@@ -58,7 +58,7 @@ def open_dataset(
         HubError: no such dataset or revision for this token.
         ReadError: it could not be fetched.
     """
-    repo, named = _parse(where, revision)
+    repo, named = parse_where(where, revision)
     if repo is None:
         return _open_folder(Path(where).expanduser())
     store = cache if isinstance(cache, DiskCache) else DiskCache() if cache else None
@@ -99,7 +99,7 @@ def _open_folder(root: Path) -> PairStore:
     )
 
 
-def _parse(where: str | Path, revision: str | None) -> tuple[str | None, str | None]:
+def parse_where(where: str | Path, revision: str | None) -> tuple[str | None, str | None]:
     """Return (repository, revision) of what `where` names; no repository for a folder."""
     text = str(where)
     if text and Path(where).expanduser().is_dir():

@@ -6,7 +6,8 @@ A shard is an ordinary uncompressed tar. A pair is three adjacent members in thi
     KEY.gt      the encoded ground truth, of the same size
     KEY.json    everything else, as `FEATURES_YAML` declares it
 
-Keys match ``[a-z0-9_-]+``: WebDataset readers cut a member's name at its first dot.
+Keys match ``[a-z0-9_-]+``: WebDataset readers cut a member's name at its first dot. They do not
+begin with ``__``: stock readers skip such members without a word.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ INFO_PATH = "meta/info.json"
 """Written last: its existence means that the dataset is complete."""
 CARD_PATH = "README.md"
 
-_KEY = re.compile(r"[a-z0-9_-]+")
+_KEY = re.compile(r"(?!__)[a-z0-9_-]+")
 _SPLIT = re.compile(r"[a-z0-9_]+")
 _SHARD = re.compile(
     r"data/(?P<category>[a-z_]+)/(?P<split>[a-z0-9_]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tar"
@@ -136,6 +137,7 @@ def normalise_key(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     key = re.sub(r"[^a-z0-9_-]+", "-", plain.lower()).strip("-")
+    key = re.sub(r"^__+", "_", key)
     if not key:
         raise FormatError(
             f"The name {text!r} has no letter or digit that a key can hold.",
@@ -147,6 +149,14 @@ def normalise_key(text: str) -> str:
 def member_name(key: str, suffix: str) -> str:
     """Return the name of a pair's member in its shard."""
     return f"{key}.{suffix}"
+
+
+def key_of(name: str) -> str:
+    """Return the key in a member's name: all before the first dot, as WebDataset readers cut it.
+
+    `datasets` keeps the name as the ``path`` of an undecoded picture.
+    """
+    return name.partition(".")[0]
 
 
 def shard_path(category: Degradation, split: str, index: int, count: int) -> str:
