@@ -41,7 +41,12 @@ class Output:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else plain(value)
+
+
+def plain(value: Any) -> str:
+    """Return `value` as one line without control characters: a stranger's prompt may hold them."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
 
 
 def num_bytes(count: int) -> str:

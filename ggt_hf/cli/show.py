@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ggt_hf.cli.options import Json, Revision, Token, Where
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.output import Output, plain
 
 
 def show(
@@ -56,4 +56,4 @@ def _text(fields: dict[str, Any]) -> str:
     lines.append(("shard", place))
     known = [(name, value) for name, value in lines if value is not None]
     width = max(len(name) for name, _ in known)
-    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in known)
+    return "\n".join(f"{name.ljust(width)}  {plain(value)}" for name, value in known)

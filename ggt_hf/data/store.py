@@ -92,11 +92,7 @@ class PairStore:
             ReadError: the bytes could not be fetched.
             IntegrityError: the bytes are not the ones that the manifest names.
         """
-        size = self._sizes.get(path)
-        if size is None:
-            raise UsageError(
-                f"{self.name} has no shard {path!r}.", hint="`ggt info` counts what it has."
-            )
+        size = self._size(path)
         if offset < 0 or num_bytes < 0 or offset + num_bytes > size:
             raise UsageError(
                 f"Bytes {offset:,} to {offset + num_bytes:,} leave {path}, which has {size:,}.",
@@ -155,12 +151,21 @@ class PairStore:
             ReadError: it could not be fetched.
             IntegrityError: its SHA-256 is not the recorded one, twice.
         """
-        self.read(path, 0, 0)
+        self._size(path)
         self._shards.prefetch(path)
 
     def close(self) -> None:
         """Let go of files and connections; reading afterwards opens them again."""
         self._shards.close()
+
+    def _size(self, path: str) -> int:
+        size = self._sizes.get(path)
+        if size is None:
+            raise UsageError(
+                f"{self.name} has no shard {path!r}.",
+                hint="Take shards from the manifest or from .info.shards.",
+            )
+        return size
 
     def __enter__(self) -> PairStore:
         return self

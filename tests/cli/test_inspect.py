@@ -124,6 +124,14 @@ def test_show_prints_the_record_as_json(root: Path) -> None:
     assert "files" not in fields
 
 
+def test_show_prints_no_control_character(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    pair = replace(PAIRS[0], info=replace(PAIRS[0].info, prompt="\x1b[2Jgone\nnext"))
+    root = make_dataset(tmp_path / "pairs", [pair])
+    assert r"\x1b[2Jgone\nnext" in ggt("show", root, pair.info.key).stdout
+
+
 def test_show_names_an_unknown_key(root: Path) -> None:
     error = ggt("show", root, "absent", code=1).exception
     assert isinstance(error, UsageError)

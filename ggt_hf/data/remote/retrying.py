@@ -122,6 +122,8 @@ def asked_delay(headers: Mapping[str, str]) -> float | None:
             moment = parsedate_to_datetime(text)
         except ValueError:
             return None
+        if moment.tzinfo is None:  # "-0000": UTC, of an unknown place
+            moment = moment.replace(tzinfo=UTC)
         return max(0.0, (moment - datetime.now(UTC)).total_seconds())
     match = _RATE_LIMIT.search(headers.get("ratelimit", ""))
     return float(match[1]) if match else None
