@@ -119,10 +119,11 @@ class _Course:
     def look_at_shards(self, num_workers: int, *, quiet: bool) -> None:
         """Read every shard there is, listed or not."""
         homes: dict[str, str] = {}
-        members = pictures = 0
+        members = records = pictures = 0
         for exam in self._examined(num_workers, quiet=quiet):
             self.ledgers.append(exam.ledger)
             members += exam.num_members
+            records += exam.num_records
             pictures += exam.num_pictures
             if not exam.safe:
                 self.unsafe.append(exam.path)
@@ -137,7 +138,7 @@ class _Course:
         self.looked_at |= {
             "tars": f"{members:,} members",
             "keys": f"{len(homes):,} keys",
-            "records": f"{len(homes):,} records",
+            "records": f"{records:,} records",
             "pixels": f"{pictures:,} pictures decoded",
         }
         if self.info is None:

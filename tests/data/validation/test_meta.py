@@ -193,6 +193,7 @@ def test_a_foreign_folder_of_tars(tmp_path: Path) -> None:
     report = validate(tmp_path)
     assert failed(report) == {"structure", "manifest", "card", "keys"}
     assert report["tars"].looked_at == "60 members"
+    assert report["records"].looked_at == "0 records"
     assert report["keys"].num_findings == 30
     assert "'jpg' is foreign (expected KEY.lq, KEY.gt, KEY.json)" in said(report, "keys")
 
