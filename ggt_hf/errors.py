@@ -9,6 +9,7 @@ GgtError
 │   ├── IncompleteError    it was never finished
 │   └── IntegrityError     its bytes are not the bytes that were written
 ├── ReadError              bytes could not be fetched
+├── WriteError             bytes could not be stored
 └── HubError               the Hub refused, or holds something else than was sent
 
 Each error names the thing, the cause, and the next step (`hint`).
@@ -80,6 +81,10 @@ class IntegrityError(FormatError):
 
 class ReadError(GgtError):
     """Bytes could not be fetched: the network, the server or the disk gave up."""
+
+
+class WriteError(GgtError):
+    """Bytes could not be stored: the disk is full, or not writable."""
 
 
 class HubError(GgtError):

@@ -26,6 +26,7 @@ MAX_PIXELS = 89_478_485
 
 _FORMATS: dict[str, ImageFormat] = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
@@ -58,7 +59,7 @@ def inspect(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInf
         ImageError: empty, not JPEG, PNG or WebP, without a readable header, or too large.
     """
     with _opened(data, name, max_pixels) as image, _clear_decoding(name):
-        return _info(image)
+        return _info(image, data)
 
 
 def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -87,7 +88,7 @@ def verify(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInfo
     """
     with _opened(data, name, max_pixels) as image, _clear_decoding(name):
         image.load()
-        return _info(image)
+        return _info(image, data)
 
 
 @contextmanager
@@ -125,8 +126,8 @@ def _clear_decoding(name: str) -> Iterator[None]:
         ) from error
 
 
-def _info(image: Image.Image) -> ImageInfo:
-    orientation = _orientation(image)
+def _info(image: Image.Image, data: bytes) -> ImageInfo:
+    orientation = _orientation(image, data)
     width, height = image.size
     if orientation in _TURNED:
         width, height = height, width
@@ -139,9 +140,26 @@ def _info(image: Image.Image) -> ImageInfo:
     )
 
 
-def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(_ORIENTATION_TAG, 1)
+def _orientation(image: Image.Image, data: bytes) -> int:
+    from PIL import Image
+
+    # A PNG may say it after its pixels, so Pillow would decode them all to be told; here that
+    # happens only where something does stand after them.
+    late = image.format == "PNG" and not _ends_with_pixels(data)
+    exif = image.getexif() if late else Image.Image.getexif(image)
+    value = exif.get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _ends_with_pixels(png: bytes) -> bool:
+    """Say whether a PNG has nothing but its end after its last pixels."""
+    position, kind = len(_PNG_SIGNATURE), b""
+    while position + 8 <= len(png):
+        last, kind = kind, png[position + 4 : position + 8]
+        if kind == b"IEND":
+            return last == b"IDAT"
+        position += 12 + int.from_bytes(png[position : position + 4], "big")
+    return False
 
 
 def _not_a_picture(name: str, cause: str) -> ImageError:

@@ -6,9 +6,14 @@ import sys
 
 import typer
 
+from ggt_hf.cli.build import build
+from ggt_hf.cli.card import card
+from ggt_hf.cli.demo import demo
 from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
+from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
+from ggt_hf.cli.push import push
 from ggt_hf.cli.show import show
 from ggt_hf.cli.validate import validate
 from ggt_hf.errors import GgtError
@@ -40,11 +45,16 @@ def ggt(
 
 
 # Verbs, in the order of the data. Each module is thin: heavy imports happen inside its function.
+app.command()(demo)
 app.command()(info)
 app.command()(ls)
 app.command()(show)
 app.command()(validate)
 app.command()(diff)
+app.command()(build)
+app.command()(link)
+app.add_typer(push, name="push")
+app.add_typer(card, name="card")
 
 
 def main() -> None:

@@ -151,6 +151,14 @@ def member_name(key: str, suffix: str) -> str:
     return f"{key}.{suffix}"
 
 
+def key_of(name: str) -> str:
+    """Return the key in a member's name: all before the first dot, as WebDataset readers cut it.
+
+    `datasets` keeps the name as the ``path`` of an undecoded picture.
+    """
+    return name.partition(".")[0]
+
+
 def shard_path(category: Degradation, split: str, index: int, count: int) -> str:
     """Return a shard's path inside its dataset, with ``/`` on every system."""
     return f"data/{category}/{split}-{index:05d}-of-{count:05d}.tar"

@@ -1,0 +1,1 @@
+"""Each module is a command that prints a table."""

@@ -1,0 +1,132 @@
+"""``ggt push``: make a Hub repository hold what lies here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ggt_hf.cli.options import DryRun, Json, Quiet, Token, Yes
+from ggt_hf.cli.output import Output
+from ggt_hf.errors import UsageError
+
+if TYPE_CHECKING:
+    from ggt_hf.hub.plan import PushPlan
+    from ggt_hf.hub.push import PushReport
+
+push = typer.Typer(help="Send to the Hub, prove it there, and tag it.", no_args_is_help=True)
+
+
+@push.command("dataset")
+def dataset(
+    folder: Annotated[Path, typer.Argument(help="A complete dataset.", show_default=False)],
+    repo: Annotated[str, typer.Argument(help="ORG/NAME on the Hub.", show_default=False)],
+    private: Annotated[
+        bool, typer.Option("--private/--public", help="Who sees a repository made by this.")
+    ] = True,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")
+    ] = False,
+    revision: Annotated[str, typer.Option(help="Branch to commit to.")] = "main",
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Use this README.md instead of one made from the records."),
+    ] = None,
+    acknowledge_derivatives: Annotated[
+        bool,
+        typer.Option(
+            "--acknowledge-derivatives",
+            help="I may share changed pixels although their licence says no derivatives.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    token: Token = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a Hub repository hold exactly this dataset; show the plan first, and ask.
+
+    Readers see the old dataset or the new one. Stopped at any moment, it goes on.
+
+    Success means that every file on the Hub was compared with yours.
+
+    Examples:
+
+      ggt push dataset out/ ORG/NAME --dry-run
+
+      ggt push dataset out/ ORG/NAME --public --yes
+    """
+    from ggt_hf.hub.push import push_dataset
+
+    output = Output(as_json=as_json, quiet=quiet)
+    report = push_dataset(
+        folder,
+        repo,
+        private=private,
+        create_pr=create_pr,
+        revision=revision,
+        token=token,
+        card=_text(card),
+        acknowledge_derivatives=acknowledge_derivatives,
+        dry_run=dry_run,
+        confirm=lambda plan: _agreed(plan, output, yes=yes),
+        quiet=quiet,
+    )
+    output.result(_fields(report), _told(report))
+
+
+def _text(card: Path | None) -> str | None:
+    if card is None:
+        return None
+    try:
+        return card.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{card} cannot be read: {error}.", hint="Name a text file.") from error
+
+
+def _agreed(plan: PushPlan, output: Output, *, yes: bool) -> bool:
+    if yes or plan.is_done:
+        output.remark(plan.text())
+        return True
+    # Nobody can agree to what they have not seen, --quiet or not.
+    typer.echo(plan.text(), err=True)
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "Nobody is there to answer whether this plan is meant; nothing was sent.",
+            hint="Add --yes to push, or --dry-run to see the plan only.",
+        )
+    return typer.confirm("Push?", err=True)
+
+
+def _told(report: PushReport) -> str:
+    plan = report.plan
+    if report.commit is None:
+        return f"{plan.text()}\nNothing was sent."
+    if plan.is_done:
+        deed = "already holds all of it"
+    else:
+        deed = f"holds it: {report.num_sent} files sent, {report.num_deleted} deleted"
+    where = f", {report.pull_request}" if report.pull_request else ""
+    tag = f", tag {report.tag}" if report.tag else ""
+    return f"{plan.url} {deed}; commit {report.commit[:12]}{where}{tag}"
+
+
+def _fields(report: PushReport) -> dict[str, Any]:
+    plan = report.plan
+    return {
+        "repo_id": plan.repo_id,
+        "url": plan.url,
+        "revision": plan.revision,
+        "private": plan.private,
+        "upload": [file.path for file in plan.uploads],
+        "upload_bytes": plan.num_bytes,
+        "delete": list(plan.deletes),
+        "remarks": list(plan.remarks),
+        "commit": report.commit,
+        "pull_request": report.pull_request,
+        "proven_files": report.num_proven,
+        "tag": report.tag,
+    }

@@ -1,0 +1,8 @@
+"""Decode only what a crop needs, bit for bit what a full decode would give it."""
+
+from __future__ import annotations
+
+from ggt_hf.data.regions.decode import decode_region
+from ggt_hf.data.regions.region import Region
+
+__all__ = ["Region", "decode_region"]

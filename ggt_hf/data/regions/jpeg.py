@@ -1,0 +1,212 @@
+"""The frame of a baseline JPEG: what its header says, and how to cut a smaller JPEG out of it.
+
+A *cell* is the stretch of entropy-coded data that decodes alone: the MCUs between two restart
+markers. Where cells form a grid over the picture, any rectangle of cells is a JPEG again once it
+gets a header with its own size and restart markers numbered anew. No coefficient is touched.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ggt_hf.data.regions.region import Region
+
+_SOF_HUFFMAN, _SOF_ALL = {0xC0, 0xC1}, set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_DHT, _SOS, _DQT, _DRI, _APP0, _APP1, _APP14 = 0xC4, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xEE
+_KEPT = _SOF_HUFFMAN | {_DHT, _SOS, _DQT, _DRI, _APP0, _APP14}
+"""What decides about pixels; APP0 and APP14 tell the colour space."""
+_KNOWN = _KEPT | _SOF_ALL | set(range(0xE0, 0xF0)) | {0xFE}
+"""What else may stand in a header: other frames, metadata, comments."""
+_CONTEXT = 2
+"""Pixels around a region that smooth chroma upsampling looks at."""
+_NARROWEST = 16
+"""Below 9 columns libjpeg upsamples chroma without smoothing: never cut narrower than this."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JpegFrame:
+    """A baseline JPEG of one scan and 8 bits, grey or in three components."""
+
+    width: int
+    """Pixels across, as stored."""
+    height: int
+    """Pixels down, as stored."""
+    mcu_width: int
+    """Pixels across that one MCU covers."""
+    mcu_height: int
+    """Pixels down that one MCU covers."""
+    subsampled: bool
+    """Whether any component is coarser than another."""
+    interval: int
+    """MCUs between restart markers; 0 = none."""
+    header: bytes
+    """SOI to SOS without metadata: only what decides about pixels."""
+    size_at: int
+    """Where in `header` the height stands (2 bytes), followed by the width."""
+    scan_at: int
+    """Where in the file the entropy-coded data starts."""
+    has_metadata: bool
+    """Whether EXIF or XMP is there, which may hold an orientation."""
+
+    @property
+    def across(self) -> int:
+        """MCUs across."""
+        return -(-self.width // self.mcu_width)
+
+    @property
+    def down(self) -> int:
+        """MCUs down."""
+        return -(-self.height // self.mcu_height)
+
+    def sized(self, width: int, height: int) -> bytearray:
+        """Return `header` for a picture of another size."""
+        header = bytearray(self.header)
+        struct.pack_into(">HH", header, self.size_at, height, width)
+        return header
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """Cells over a picture, all of one size but for the last ones."""
+
+    columns: int
+    """Cells across."""
+    rows: int
+    """Cells down."""
+    cell_width: int
+    """Pixels across a cell."""
+    cell_height: int
+    """Pixels down a cell."""
+
+    @property
+    def count(self) -> int:
+        """Cells in all."""
+        return self.columns * self.rows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellBox:
+    """A rectangle of cells: rows ``[top, bottom)``, columns ``[left, right)``."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def parse_frame(data: bytes) -> JpegFrame | None:
+    """Read the header of a JPEG; ``None`` if it is of a kind that cannot be cut.
+
+    Progressive, arithmetic, lossless, 12-bit, four-component and many-scan files, and damaged
+    headers, are of that kind.
+    """
+    try:
+        return _parse(data)
+    except (struct.error, IndexError):
+        return None
+
+
+def _parse(data: bytes) -> JpegFrame | None:
+    interval, has_metadata = 0, False
+    kept, kept_bytes, size_at = [b"\xff\xd8"], 2, 0
+    sof = sos = b""
+    scan_at = 2
+    for marker, segment in _segments(data):
+        if marker in _SOF_ALL:
+            if marker not in _SOF_HUFFMAN or sof:
+                return None
+            sof, size_at = segment, kept_bytes + 5
+        elif marker == _DRI:
+            (interval,) = struct.unpack_from(">H", segment, 4)
+        elif marker == _SOS:
+            sos = segment
+        has_metadata |= marker == _APP1
+        scan_at += len(segment)
+        if marker in _KEPT:
+            kept.append(segment)
+            kept_bytes += len(segment)
+    fields = _components(sof, sos)
+    if fields is None:
+        return None
+    height, width = struct.unpack_from(">HH", sof, 5)
+    mcu_width, mcu_height, subsampled = fields
+    if not (height and width):
+        return None
+    return JpegFrame(
+        width=width,
+        height=height,
+        mcu_width=mcu_width,
+        mcu_height=mcu_height,
+        subsampled=subsampled,
+        interval=interval,
+        header=b"".join(kept),
+        size_at=size_at,
+        scan_at=scan_at,
+        has_metadata=has_metadata,
+    )
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (marker, segment) after SOI, up to and with SOS; stop early at anything else."""
+    at, marker = 2, 0
+    while data[at] == 0xFF and data[at + 1] in _KNOWN and marker != _SOS:
+        marker, length = struct.unpack_from(">BH", data, at + 1)
+        yield marker, data[at : at + 2 + length]
+        at += 2 + length
+
+
+def _components(sof: bytes, sos: bytes) -> tuple[int, int, bool] | None:
+    """Return MCU width, MCU height and whether chroma is coarser; ``None`` for other kinds."""
+    if not (sof and sos) or sof[4] != 8 or sof[9] not in (1, 3) or sos[4] != sof[9]:
+        return None
+    factors = [(sof[11 + 3 * k] >> 4, sof[11 + 3 * k] & 15) for k in range(sof[9])]
+    if not all(1 <= h <= 4 and 1 <= v <= 4 for h, v in factors):
+        return None
+    if len(factors) == 1:
+        # A lone component is not interleaved: its MCU is one block, whatever its factors say.
+        return 8, 8, False
+    across, down = max(h for h, _ in factors), max(v for _, v in factors)
+    return 8 * across, 8 * down, len(set(factors)) > 1
+
+
+def grid_of(frame: JpegFrame) -> Grid | None:
+    """Return the grid of cells, or ``None`` if restart markers do not stand on one."""
+    across, interval = frame.across, frame.interval
+    if interval and across % interval == 0:
+        columns, high = across // interval, 1
+    elif interval and interval % across == 0:
+        columns, high = 1, interval // across
+    else:
+        return None
+    return Grid(
+        columns=columns,
+        rows=-(-frame.down // high),
+        cell_width=min(interval, across) * frame.mcu_width,
+        cell_height=high * frame.mcu_height,
+    )
+
+
+def rows_needed(frame: JpegFrame, region: Region) -> int:
+    """Return to which row, exclusively, a picture must be decoded for `region` to be exact."""
+    context = _CONTEXT if frame.subsampled else 0
+    full = -(-(region.bottom + context) // frame.mcu_height) * frame.mcu_height
+    return min(full, frame.height)
+
+
+def cells_needed(frame: JpegFrame, grid: Grid, region: Region) -> CellBox:
+    """Return the cells that must be decoded for `region` to be exact."""
+    context = _CONTEXT if frame.subsampled else 0
+    right = min(region.right + context, frame.width)
+    left = max(min(region.x - context, right - _NARROWEST), 0)
+    top = max(region.y - context, 0)
+    bottom = min(region.bottom + context, frame.height)
+    return CellBox(
+        top=top // grid.cell_height,
+        bottom=-(-bottom // grid.cell_height),
+        left=left // grid.cell_width,
+        right=-(-right // grid.cell_width),
+    )

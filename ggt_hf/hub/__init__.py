@@ -1,0 +1,1 @@
+"""Datasets to the Hub: planned, sent in one commit, proven there."""
