@@ -21,7 +21,7 @@ def test_a_sound_dataset(tmp_path: Path) -> None:
     code, out, err = run(dataset(tmp_path))
     assert code == 0
     assert out.count("pass  ") == 9
-    assert out.splitlines()[-1].startswith(f"{tmp_path} reads right: 4 pairs in ")
+    assert out.splitlines()[-1].startswith(f"{tmp_path} reads right everywhere: 4 pairs in ")
     assert err.splitlines()[-1] == f"next: ggt push dataset {tmp_path} ORG/NAME"
 
 
@@ -29,6 +29,7 @@ def test_quick_leads_on_to_the_default(tmp_path: Path) -> None:
     code, out, err = run(dataset(tmp_path), "--quick")
     assert code == 0
     assert "not looked at: --quick opens no shard" in out
+    assert "reads right in all that was looked at" in out
     assert err.splitlines()[-1] == f"next: ggt validate {tmp_path}"
 
 

@@ -16,7 +16,7 @@ from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import HubError, ReadError
 
-_WRITE = "Write the card again: ggt card."
+_WRITE = "Write the card again: ggt card dataset DIR --write."
 
 
 def check_card(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ggt_hf.data.card import DEFAULT_CONFIG
@@ -11,12 +11,16 @@ from ggt_hf.data.validation import readers
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.readers import Digest, Tally
 from ggt_hf.data.validation.report import Ledger, Level
+from ggt_hf.progress import bar
 
 SMALL = 1 << 30
 """Bytes of a dataset up to which stock readers read all of it by default."""
 
 SAMPLE = 200
 """Pairs of each category and split that stock readers read of a larger one by default."""
+
+_COPY_FACTOR = 2.2
+"""Room for the largest copy: the download of a Hub dataset, and the arrow files made of it."""
 
 _HINT = "Mend what the other checks found, then validate again."
 
@@ -33,7 +37,7 @@ class Plan:
     """What is not read, in words."""
 
 
-def plan_reading(info: DatasetInfo, level: Level, limit: int | None) -> Plan:
+def plan_reading(info: DatasetInfo, level: Level, limit: int | None, free_bytes: int) -> Plan:
     """Choose the shards for stock readers.
 
     Args:
@@ -41,9 +45,17 @@ def plan_reading(info: DatasetInfo, level: Level, limit: int | None) -> Plan:
         level: ``full`` reads all.
         limit: at least so many pairs of each category and split, in whole shards spread over
             it; ``None`` = all of a dataset up to `SMALL` bytes, else `SAMPLE`.
+        free_bytes: space for copies.
     """
     if level == "full" or (limit is None and info.num_bytes <= SMALL):
-        return Plan(shards=info.shards, copies=True, left_out=None)
+        needed = int(info.num_bytes * _COPY_FACTOR)
+        if free_bytes >= needed:
+            return Plan(shards=info.shards, copies=True, left_out=None)
+        left_out = (
+            f"loading without streaming: it takes {needed:,} bytes, the temporary folder has "
+            f"{free_bytes:,} left (set TMPDIR)"
+        )
+        return Plan(shards=info.shards, copies=False, left_out=left_out)
     places: dict[tuple[str, str], list[ShardInfo]] = {}
     for shard in info.shards:
         places.setdefault((shard.category, shard.split), []).append(shard)
@@ -69,34 +81,46 @@ def compare_readers(
     plan: Plan,
     info: DatasetInfo,
     manifest: Manifest,
-    sizes: Mapping[str, int],
     configs: Sequence[str],
     ledger: Ledger,
+    *,
+    quiet: bool,
 ) -> int:
     """Let every stock reader read the planned shards, and compare what it gives.
 
     Returns:
         Rows that stock readers gave, all together.
     """
-    web = readers.by_webdataset(holding, {shard.path: sizes[shard.path] for shard in plan.shards})
-    truth = readers.by_manifest(manifest, [shard.path for shard in plan.shards])
-    _compare(web, truth, "all planned shards", ledger)
-    total = web.num_rows
-    offered: Sequence[str | None] = configs or [None]
-    for config in offered:
-        mine = [shard for shard in info.shards if config in (None, DEFAULT_CONFIG, shard.category)]
-        for split in sorted({shard.split for shard in mine}):
-            shards = sorted(shard.path for shard in mine if shard.split == split)
-            planned = {shard.path for shard in plan.shards} & set(shards)
-            truth = _with_records(readers.by_manifest(manifest, planned), web)
-            positions = [i for i, path in enumerate(shards) if path in planned]
+    planned = {shard.path: holding.sizes[shard.path] for shard in plan.shards}
+    readings = list(_readings(info, configs))
+    total = 0
+    with bar("Stock readers", 1 + len(readings), quiet=quiet) as advance:
+        web = readers.by_webdataset(holding, planned)
+        _compare(web, readers.by_manifest(manifest, planned), "all planned shards", ledger)
+        advance()
+        for config, split, shards in readings:
+            mine = [path for path in shards if path in planned]
+            truth = _with_records(readers.by_manifest(manifest, mine), web)
+            positions = [shards.index(path) for path in mine]
             tallies = [readers.by_streaming(holding, config, split, positions, len(shards))]
             if plan.copies:
                 tallies.append(readers.by_copying(holding, config, split))
             for tally in tallies:
                 _compare(tally, truth, f"{config or 'no configuration'}/{split}", ledger)
                 total += tally.num_rows
-    return total
+            advance()
+    return total + web.num_rows
+
+
+def _readings(
+    info: DatasetInfo, configs: Sequence[str]
+) -> Iterator[tuple[str | None, str, list[str]]]:
+    """Yield every configuration and split with its shards, as stock `datasets` orders them."""
+    offered: Sequence[str | None] = configs or [None]
+    for config in offered:
+        mine = [shard for shard in info.shards if config in (None, DEFAULT_CONFIG, shard.category)]
+        for split in sorted({shard.split for shard in mine}):
+            yield config, split, sorted(shard.path for shard in mine if shard.split == split)
 
 
 def _with_records(truth: Tally, web: Tally) -> Tally:

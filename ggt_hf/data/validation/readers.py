@@ -137,6 +137,9 @@ class _Readable:
         left = self._stream.remaining
         return self._stream.take(left if num_bytes < 0 else min(num_bytes, left))
 
+    def __repr__(self) -> str:
+        return self._stream.path
+
 
 def _load(holding: Holding, config: str | None, cache: str, **options: Any) -> Any:
     from datasets import Image, load_dataset
@@ -210,7 +213,8 @@ def _counted(tally: Tally) -> Iterator[None]:
         yield
     except Exception as error:
         cause = error.__cause__ or error
-        tally.stopped = f"{type(cause).__name__}: {cause}"
+        # webdataset adds its stream and URL as further arguments; the words come first.
+        tally.stopped = f"{type(cause).__name__}: {cause.args[0] if cause.args else cause}"
 
 
 @contextmanager

@@ -48,6 +48,8 @@ class ShardExam:
     """The keys in it, as far as it could be read."""
     num_members: int
     """Regular members seen."""
+    num_records: int
+    """JSON members seen."""
     num_pictures: int
     """Pictures decoded without an error."""
     complete: bool
@@ -79,6 +81,7 @@ def examine(task: ShardTask) -> ShardExam:
         ledger=ledger,
         keys=tuple(keys),
         num_members=len(desk.names),
+        num_records=sum(split_name(name)[1] == JSON for name in desk.names),
         num_pictures=sum(map(len, desk.pictures.values())),
         complete=walk.complete,
         safe=walk.safe,

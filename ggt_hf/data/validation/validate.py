@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -63,7 +65,7 @@ def validate(
     course.look_at_meta()
     if level != "quick":
         course.look_at_shards(num_workers, quiet=quiet)
-        course.look_through_readers(readers_limit)
+        course.look_through_readers(readers_limit, quiet=quiet)
     return ValidationReport(
         name=holding.name,
         revision=holding.revision,
@@ -117,10 +119,11 @@ class _Course:
     def look_at_shards(self, num_workers: int, *, quiet: bool) -> None:
         """Read every shard there is, listed or not."""
         homes: dict[str, str] = {}
-        members = pictures = 0
+        members = records = pictures = 0
         for exam in self._examined(num_workers, quiet=quiet):
             self.ledgers.append(exam.ledger)
             members += exam.num_members
+            records += exam.num_records
             pictures += exam.num_pictures
             if not exam.safe:
                 self.unsafe.append(exam.path)
@@ -135,7 +138,7 @@ class _Course:
         self.looked_at |= {
             "tars": f"{members:,} members",
             "keys": f"{len(homes):,} keys",
-            "records": f"{len(homes):,} records",
+            "records": f"{records:,} records",
             "pixels": f"{pictures:,} pictures decoded",
         }
         if self.info is None:
@@ -146,7 +149,7 @@ class _Course:
             for check in ("tars", "pixels", "records"):
                 self.left_out[check] = "the comparison with the manifest, which is unusable"
 
-    def look_through_readers(self, limit: int | None) -> None:
+    def look_through_readers(self, limit: int | None, *, quiet: bool) -> None:
         """Compare stock readers with the manifest."""
         if self.info is None or self.manifest is None:
             self.left_out["readers"] = "no usable meta/ to compare with"
@@ -157,7 +160,8 @@ class _Course:
                 "make them allocate without bound"
             )
             return
-        plan = plan_reading(self.info, self.level, limit)
+        free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
+        plan = plan_reading(self.info, self.level, limit, free_bytes)
         missing = [shard.path for shard in plan.shards if shard.path not in self.sizes]
         if missing or not plan.shards:
             self.left_out["readers"] = f"shards are missing: {', '.join(missing[:3]) or 'all'}"
@@ -167,9 +171,9 @@ class _Course:
             plan,
             self.info,
             self.manifest,
-            self.sizes,
             self.configs,
             self._ledger(CARD_PATH),
+            quiet=quiet,
         )
         self.looked_at["readers"] = f"{rows:,} rows by webdataset and datasets"
         if plan.left_out:

@@ -76,6 +76,7 @@ def _unexamined(task: ShardTask) -> ShardExam:
         ledger=ledger,
         keys=(),
         num_members=0,
+        num_records=0,
         num_pictures=0,
         complete=False,
         safe=False,

@@ -169,8 +169,17 @@ def test_a_limit_reads_whole_spread_shards_and_says_so(tmp_path: Path) -> None:
     # Two of five shards: by webdataset, and streamed by two configurations.
     assert report["readers"].looked_at == "12 rows by webdataset and datasets"
     assert "3 of 5 shards (--readers-limit)" in (report["readers"].left_out or "")
-    plan = plan_reading(DatasetInfo.from_json((root / INFO_PATH).read_bytes()), "default", limit=5)
+    info = DatasetInfo.from_json((root / INFO_PATH).read_bytes())
+    plan = plan_reading(info, "default", 5, free_bytes=0)
     assert [shard.path[-18:-13] for shard in plan.shards] == ["00000", "00002", "00004"]
+
+
+def test_no_copy_is_made_where_there_is_no_room(tmp_path: Path) -> None:
+    info = DatasetInfo.from_json((dataset(tmp_path) / INFO_PATH).read_bytes())
+    plan = plan_reading(info, "full", None, free_bytes=info.num_bytes)
+    assert not plan.copies
+    assert plan.shards == info.shards
+    assert "set TMPDIR" in (plan.left_out or "")
 
 
 def test_a_foreign_folder_of_tars(tmp_path: Path) -> None:
@@ -184,6 +193,7 @@ def test_a_foreign_folder_of_tars(tmp_path: Path) -> None:
     report = validate(tmp_path)
     assert failed(report) == {"structure", "manifest", "card", "keys"}
     assert report["tars"].looked_at == "60 members"
+    assert report["records"].looked_at == "0 records"
     assert report["keys"].num_findings == 30
     assert "'jpg' is foreign (expected KEY.lq, KEY.gt, KEY.json)" in said(report, "keys")
 
