@@ -91,14 +91,11 @@ def find_ends(
     ``None`` unless exactly the expected markers stand between `begin` and `stop`, in turn.
     """
     window = np.frombuffer(data, np.uint8, stop - begin, begin)
-    at = np.flatnonzero(window[:-1] == 0xFF)
-    codes = window[at + 1]
-    is_marker = codes != 0
-    at, codes = at[is_marker][:count], codes[is_marker][:count]
+    at = np.flatnonzero((window[:-1] == 0xFF) & (window[1:] != 0))[:count]
     expected = _turn(first, count)
     if first + count == grid.count:
         expected[-1] = _EOI[1]
-    return at + begin if np.array_equal(codes, expected) else None
+    return at + begin if np.array_equal(window[at + 1], expected) else None
 
 
 def _turn(first: int, count: int) -> NDArray[np.uint8]:

@@ -132,8 +132,10 @@ def _from_cells(
     jpeg = cut_cells(data, frame, grid, box, index)
     if jpeg is None:
         return None
-    pixels = _decoded(jpeg)
-    if pixels is None:
+    height = min(box.bottom * grid.cell_height, frame.height) - box.top * grid.cell_height
+    width = min(box.right * grid.cell_width, frame.width) - box.left * grid.cell_width
+    pixels = np.empty((height, width, 3), np.uint8)
+    if _decode_into(jpeg, pixels):
         return None
     y, x = region.y - box.top * grid.cell_height, region.x - box.left * grid.cell_width
     return pixels[y : y + region.height, x : x + region.width]
@@ -153,14 +155,7 @@ def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint
     return region.crop(pixels)
 
 
-def _decoded(jpeg: bytearray) -> NDArray[np.uint8] | None:
-    try:
-        return _decoder()(jpeg, colorspace="RGB")
-    except ValueError:
-        return None
-
-
-def _decode_into(jpeg: bytes, pixels: NDArray[np.uint8]) -> str:
+def _decode_into(jpeg: bytes | bytearray, pixels: NDArray[np.uint8]) -> str:
     """Decode into `pixels` and return the decoder's first remark; empty = none."""
     try:
         _decoder()(jpeg, colorspace="RGB", buffer=pixels)

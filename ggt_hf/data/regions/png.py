@@ -170,8 +170,10 @@ def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] 
         return None
     filtered = raw.reshape(bottom - top, png.row_bytes)
     pixels = np.empty((bottom - top, region.width, png.channels), np.uint8)
-    for start in range(0, bottom - top, rows):
-        if not _unfilter(filtered[start : start + rows], region, pixels[start : start + rows]):
+    whole = (bottom - top) // rows * rows
+    for start, stop, high in ((0, whole, rows), (whole, bottom - top, bottom - top - whole)):
+        is_none = start == stop
+        if not (is_none or _unfilter(filtered[start:stop], high, region, pixels[start:stop])):
             return None
     wanted = pixels[region.y - top : region.bottom - top]
     return wanted[:, :, :3] if png.channels != 1 else wanted.repeat(3, axis=2)
@@ -201,17 +203,25 @@ def _inflated(stream: bytes, size: int) -> NDArray[np.uint8] | None:
     return np.frombuffer(raw, np.uint8) if len(raw) == size else None
 
 
-def _unfilter(filtered: NDArray[np.uint8], region: Region, pixels: NDArray[np.uint8]) -> bool:
-    """Undo the filters of one strip into `pixels`, the wanted columns only; say if it could."""
-    if filtered[0, 0] != SUB or (filtered[1:, 0] != UP).any():
+def _unfilter(
+    filtered: NDArray[np.uint8], high: int, region: Region, pixels: NDArray[np.uint8]
+) -> bool:
+    """Undo the filters of strips of `high` rows into `pixels`, the wanted columns; say if it could.
+
+    All strips go row by row at once: long sums of whole rows, where one column after the other
+    would cost five times as much.
+    """
+    strips = filtered.reshape(-1, high, filtered.shape[1])
+    if (strips[:, 0, 0] != SUB).any() or (strips[:, 1:, 0] != UP).any():
         return False
-    channels = pixels.shape[2]
-    columns = filtered[:, 1 + region.x * channels : 1 + region.right * channels]
-    head = filtered[0, 1 : 1 + region.right * channels].reshape(region.right, channels)
-    sums = pixels.reshape(len(pixels), -1)
-    sums[:] = columns
-    sums[0] = np.add.accumulate(head, axis=0, dtype=np.uint8)[region.x :].ravel()
-    np.add.accumulate(sums, axis=0, dtype=np.uint8, out=sums)
+    count, channels = len(strips), pixels.shape[2]
+    heads = strips[:, 0, 1 : 1 + region.right * channels].reshape(count, region.right, channels)
+    rows = pixels.reshape(count, high, region.width * channels)
+    rows[:] = strips[:, :, 1 + region.x * channels : 1 + region.right * channels]
+    sums = np.add.accumulate(heads, axis=1, dtype=np.uint8)[:, region.x :]
+    rows[:, 0] = sums.reshape(count, -1)
+    for row in range(1, high):
+        np.add(rows[:, row - 1], rows[:, row], out=rows[:, row])
     return True
 
 
