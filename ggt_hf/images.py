@@ -104,7 +104,9 @@ def _opened(data: bytes, name: str, max_pixels: int) -> Iterator[Image.Image]:
             image = Image.open(io.BytesIO(data))
         except Image.DecompressionBombError as error:
             raise _too_large(name, max_pixels) from error
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        except UnidentifiedImageError as error:
+            raise _not_a_picture(name, "its header is of no known kind") from error
+        except (OSError, ValueError, SyntaxError) as error:
             raise _not_a_picture(name, str(error)) from error
     with image:
         if image.format not in _FORMATS:

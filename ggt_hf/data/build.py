@@ -16,18 +16,18 @@ from pathlib import Path
 import yaml
 
 from ggt_hf.data.card import card_metadata
-from ggt_hf.data.checking import checked
+from ggt_hf.data.checking import Checked, checked
 from ggt_hf.data.manifest import DatasetInfo, Manifest, dataset_info
 from ggt_hf.data.planning import DEFAULT_SHARD_SIZE, BuildOptions, ShardPlan, plan_shards
 from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
-from ggt_hf.data.shards import MeasuredPair, ShardWriter
+from ggt_hf.data.shards import ShardWriter
 from ggt_hf.data.soundness import CheckLevel
 from ggt_hf.data.sources import Labels, Listing, PairSource, Problem, read_source, refusal
 from ggt_hf.data.sources.problems import SHOWN
 from ggt_hf.data.staging import BuiltShard, Staging, present, staging, write_durably
 from ggt_hf.data.unchanged import DROPPED_PATH, is_built, read_report, report_lines
 from ggt_hf.errors import SourceError, UsageError, WriteError
-from ggt_hf.progress import bar
+from ggt_hf.progress import Advance, bar
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,21 +229,27 @@ def _write_shards(
     missing = [plan for plan in plans if built[plan.path] is None]
     _refuse_full_disk(place, missing)
     problems: list[Problem] = []
-    results = checked(chain.from_iterable(plan.pairs for plan in missing), options)
-    with bar("Building", sum(len(plan.pairs) for plan in missing), quiet=options.quiet) as advance:
+    pairs = [pair for plan in missing for pair in plan.pairs]
+    with bar("Building", len(pairs), quiet=options.quiet) as advance:
+        results = _counted(checked(pairs, options), advance)
         for plan in missing:
             shard = _write_shard(place, plan, islice(results, len(plan.pairs)), problems)
-            advance(len(plan.pairs))
             if shard:
                 place.record(plan.path, marks[plan.path], shard)
                 built[plan.path] = shard
     return [shard for shard in built.values() if shard], problems, len(plans) - len(missing)
 
 
+def _counted(results: Iterator[Checked], advance: Advance) -> Iterator[Checked]:
+    for result in results:
+        advance()
+        yield result
+
+
 def _write_shard(
     place: Staging,
     plan: ShardPlan,
-    results: Iterator[MeasuredPair | Problem],
+    results: Iterator[Checked],
     problems: list[Problem],
 ) -> BuiltShard | None:
     """Write one shard; one with a problem is checked to its end, but not kept."""
@@ -285,13 +291,9 @@ def _card(info: DatasetInfo) -> bytes:
 
 
 def _check(pairs: Sequence[PairSource], options: BuildOptions) -> list[Problem]:
-    problems: list[Problem] = []
     with bar("Checking", len(pairs), quiet=options.quiet) as advance:
-        for result in checked(pairs, options):
-            if isinstance(result, Problem):
-                problems.append(result)
-            advance()
-    return problems
+        results = _counted(checked(pairs, options), advance)
+        return [result for result in results if isinstance(result, Problem)]
 
 
 def _remarks(listing: Listing) -> tuple[str, ...]:

@@ -17,6 +17,9 @@ from ggt_hf.errors import GgtError, ImageError
 from ggt_hf.images import ImageInfo
 from ggt_hf.records import Pair
 
+Checked = MeasuredPair | Problem
+"""A pair that is ready to be written, or why it cannot be."""
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -32,7 +35,7 @@ _UPRIGHT = {
 """EXIF orientation -> what jpegtran does to turn the pixels as the tag says."""
 
 
-def checked(pairs: Iterable[PairSource], options: BuildOptions) -> Iterator[MeasuredPair | Problem]:
+def checked(pairs: Iterable[PairSource], options: BuildOptions) -> Iterator[Checked]:
     """Yield each pair read, proven and hashed, or what is wrong with it, in the order given."""
     return in_order(partial(_checked, check=options.check), pairs, options.num_workers)
 
@@ -64,7 +67,7 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _checked(source: PairSource, check: CheckLevel) -> MeasuredPair | Problem:
+def _checked(source: PairSource, check: CheckLevel) -> Checked:
     try:
         pair = Pair(info=source.info, lq=source.lq.read(), gt=source.gt.read())
         names = {f"{source.info.key}.lq": source.lq.name, f"{source.info.key}.gt": source.gt.name}

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -120,6 +120,8 @@ def staging(out: Path) -> Iterator[Staging]:
             ) from error
         yield place
     finally:
+        with suppress(OSError):  # it holds work to go on with, or became OUT
+            place.folder.rmdir()
         os.close(handle)
 
 

@@ -89,7 +89,7 @@ class Labeller:
     def __init__(self, labels: Labels, root_name: str) -> None:
         self.labels = labels
         self.vocabulary = Vocabulary(labels.names)
-        self._root = self.vocabulary.name(root_name)
+        self._root = root_name
 
     def info(
         self, key: str, reading: Reading, columns: Mapping[str, Any], *, source: str
@@ -130,12 +130,12 @@ class Labeller:
             return category
         if len(reading.categories) > 1:
             raise _contradiction(source, "category", reading.categories)
-        fallback = self.vocabulary.category(self._root.text)
+        fallback = self.vocabulary.category(self._root)
         word = next(iter(reading.categories), fallback) or self.vocabulary.category(
             self.labels.category or ""
         )
         if word is None:
-            folder = source.rpartition("/")[0] or self._root.text
+            folder = source.rpartition("/")[0] or self._root
             raise SourceError(
                 f"No category can be told from the folder {folder}.",
                 hint="Say it for all with --category, or for a folder with --map NAME=CATEGORY.",
@@ -153,7 +153,7 @@ class Labeller:
             return split
         if len(reading.splits) > 1:
             raise _contradiction(source, "split", reading.splits)
-        fallback = self.vocabulary.split(self._root.text)
+        fallback = self.vocabulary.split(self._root)
         return next(iter(reading.splits), fallback) or self.labels.split
 
 
