@@ -1,0 +1,58 @@
+"""The code in the documents runs: each page's Python in order, its commands as they stand.
+
+`ORG/ggt-100k` is the embedded sample, pushed to the loopback Hub; `ggt-demo/` is what `ggt demo`
+leaves in the working directory.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ggt_hf import build_dataset, push_dataset, sample
+from tests.hub_server.loopback import REPOSITORY, Hub
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+OWNER = "ggt"
+
+
+def pages_with_code() -> list[Path]:
+    return [page for page in PAGES if BLOCK.search(page.read_text())]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("documents")
+    build_dataset(sample.PAIRS, root / "ggt-demo" / "ggt-100k", quiet=True)
+    return root
+
+
+@pytest.mark.parametrize("page", pages_with_code(), ids=lambda page: page.name)
+def test_python_runs_as_it_stands(hub: Hub, demo: Path, page: Path) -> None:
+    push_dataset(demo / "ggt-demo" / "ggt-100k", f"{OWNER}/ggt-100k", quiet=True)
+    blocks = BLOCK.findall(page.read_text())
+    code = "\n".join(blocks).replace("ORG/", f"{OWNER}/")
+    script = demo / f"{page.stem}.py"
+    script.write_text(f"if __name__ == '__main__':\n{_indented(code)}")
+    env = hub.env() | {"GGT_CACHE": str(demo / "cache")}
+    ran = subprocess.run(
+        [sys.executable, script], cwd=demo, env=env, capture_output=True, text=True, timeout=280
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    for promised in re.findall(r"print\(.*\)  # (.+)", code):
+        assert promised in ran.stdout, f"{page.name} promises {promised!r}"
+
+
+def _indented(code: str) -> str:
+    return "".join(f"    {line}\n" if line else "\n" for line in code.splitlines())
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [*PAGES, *REPOSITORY.glob("*/README.md"), REPOSITORY / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
