@@ -141,9 +141,14 @@ def list_pairs(
 
     Raises:
         SourceError: there is nothing that could be built.
-        UsageError: `out` lies inside `src`, or the other way round.
+        UsageError: `out` lies inside `src`, or the other way round, or around this process.
     """
     source, target = Path(src).resolve(), Path(out).resolve()
+    if Path.cwd().is_relative_to(target):
+        raise UsageError(
+            f"OUT is {target}, where this command runs: another folder takes its place at the end.",
+            hint="Give the name of a new folder as OUT.",
+        )
     if source.is_relative_to(target) or target.is_relative_to(source):
         raise UsageError(
             f"{out} and {src} lie inside each other.", hint="Give an OUT outside of SRC."

@@ -227,6 +227,17 @@ def test_source_and_target_must_lie_apart(src: Path) -> None:
             build_dataset(src, out)
 
 
+@pytest.mark.parametrize("out", ["", ".", ".."])
+def test_the_working_directory_is_not_replaced(
+    src: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UsageError, match="where this command runs"):
+        build_dataset(src, out)
+    assert Path.cwd().is_dir()
+
+
 def test_two_builds_of_one_target(src: Path, tmp_path: Path) -> None:
     with staging.staging(tmp_path / "out"), pytest.raises(UsageError, match="Another build"):
         build_dataset(src, tmp_path / "out")
