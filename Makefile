@@ -51,8 +51,8 @@ $(VENV)/test: pyproject.toml constraints.txt $(VENV)/torch
 	$(PIP) -e '.[test]'
 	@touch $(VENV)/base $@
 
-$(VENV)/quality: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[quality]'
+$(VENV)/quality: pyproject.toml constraints.txt $(VENV)/test
+	$(PIP) -e '.[test,quality]'
 	@touch $(VENV)/base $@
 
 $(VENV)/bench: pyproject.toml constraints.txt $(VENV)/torch

@@ -140,11 +140,25 @@ def _load(report: DemoReport) -> str:
 
     from ggt_hf.data.loading import load_dataset
 
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as cache, _quiet_datasets():
         splits = load_dataset(report.dataset, cache_dir=cache)
         counts = {split: len(dataset) for split, dataset in splits.items()}
     _expect(report, sum(counts.values()), "load_dataset")
     return ", ".join(f"{count} {split}" for split, count in counts.items())
+
+
+@contextmanager
+def _quiet_datasets() -> Iterator[None]:
+    """Spare the user bars for what takes a moment."""
+    import datasets
+
+    were_on = datasets.are_progress_bars_disabled() is False
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if were_on:
+            datasets.enable_progress_bars()
 
 
 def _stream(report: DemoReport) -> str:

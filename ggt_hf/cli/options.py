@@ -24,9 +24,7 @@ Token = Annotated[
         help="Hub token; better kept in HF_TOKEN or by `hf auth login`.", show_default=False
     ),
 ]
-NumWorkers = Annotated[
-    int | None, typer.Option(min=1, help="Processes to work with; default: one a core.")
-]
+NumWorkers = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

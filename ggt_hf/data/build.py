@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-import yaml
-
-from ggt_hf.data.card import card_metadata
+from ggt_hf.data.attribution import read_attributions
+from ggt_hf.data.card import render_dataset_card
 from ggt_hf.data.checking import Checked, checked
 from ggt_hf.data.manifest import DatasetInfo, Manifest, dataset_info
 from ggt_hf.data.planning import DEFAULT_SHARD_SIZE, BuildOptions, ShardPlan, plan_shards
@@ -276,23 +275,18 @@ def _complete(
 ) -> DatasetInfo:
     """Write what stands beside the shards, ``meta/info.json`` last, and show the dataset."""
     rows = chain.from_iterable(rows for _, rows in built)
-    manifest = Manifest.from_rows(rows).to_parquet()
-    info = dataset_info(manifest, [shard for shard, _ in built])
-    write_durably(place.dataset / MANIFEST_PATH, manifest)
-    write_durably(place.dataset / CARD_PATH, _card(info))
+    manifest = Manifest.from_rows(rows)
+    manifest_bytes = manifest.to_parquet()
+    info = dataset_info(manifest_bytes, [shard for shard, _ in built])
+    attributions = read_attributions(place.dataset, manifest)
+    card = render_dataset_card(info, manifest, attributions=attributions)
+    write_durably(place.dataset / MANIFEST_PATH, manifest_bytes)
+    write_durably(place.dataset / CARD_PATH, card.encode())
     if dropped:
         write_durably(place.dataset / DROPPED_PATH, report_lines(dropped))
     write_durably(place.dataset / INFO_PATH, info.to_json())
     place.publish()
     return info
-
-
-def _card(info: DatasetInfo) -> bytes:
-    head = yaml.safe_dump(card_metadata(info), sort_keys=False)
-    return (
-        f"---\n{head}---\n# LQ-GT pairs\n\n"
-        f"{info.num_pairs:,} pairs of low-quality photographs and their ground truth.\n"
-    ).encode()
 
 
 def _check(pairs: Sequence[PairSource], options: BuildOptions) -> list[Problem]:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ggt_hf import sample
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`ggt demo` as a user runs it: another process, no network wanted."""
+    root = tmp_path_factory.mktemp("demo")
+    ran = subprocess.run(
+        [sys.executable, "-m", "ggt_hf", "demo", "--json"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(ran.stdout)
+    assert report["num_pairs"] == len(sample.PAIRS.read_text().splitlines())
+    assert [line.split()[0] for line in ran.stderr.splitlines()] == list(report["seconds"])
+    return root / "ggt-demo"
+
+
+def test_plain_datasets_loads_what_the_demo_built(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.chdir(demo)
+    rain = datasets.load_dataset("ggt-100k", "rain", split="test", streaming=True)
+    assert len(list(rain)) == 2
+
+
+@pytest.mark.browser
+def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
+    page.goto((demo / "index.html").as_uri())
+    assert page.locator(".slider").count() == 60
+    assert page.locator(".badge", has_text="synthetic").count() == 60
+    shown = page.evaluate(
+        "Promise.all([...document.images].map(image => image.decode().then(() => true)))"
+    )
+    assert shown == [True] * 120
+    page.locator(".slider input").nth(30).fill("10")
+    style = page.locator(".slider").nth(30).get_attribute("style")
+    assert style is not None
+    assert "10%" in style
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_page_fits(demo: Path, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto((demo / "index.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
