@@ -11,7 +11,7 @@ import pytest
 
 import ggt_hf
 from ggt_hf.errors import UsageError
-from tests.data.loaded import assert_pairs
+from tests.data.loading.loaded import assert_pairs
 from tests.making import make_dataset, make_pair
 
 PAIRS = [make_pair(i, "rain", s) for s in ("train", "test") for i in range(4)]
@@ -72,7 +72,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 def run(code: str, argument: Path, folder: Path) -> str:
     (folder / "script.py").write_text(code)
     env = os.environ | {
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "HF_HUB_OFFLINE": "1",
         "HF_HOME": str(folder / "hf"),
         "OMP_NUM_THREADS": "1",
