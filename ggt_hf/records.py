@@ -110,6 +110,8 @@ class Candidate:
     """Pixels across of the picture that the model was really given."""
     fed_height: int
     """Pixels down of the picture that the model was really given."""
+    fed_sha256: str
+    """Of that picture's RGB bytes, row by row, in hexadecimal."""
     regridded: bool
     """``True``: the answer was resampled onto the LQ's grid; ``False``: pixels are untouched."""
     cost: float = 0.0

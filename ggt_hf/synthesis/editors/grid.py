@@ -25,6 +25,10 @@ MAX_RATIO_ERROR = 0.035
 """How far an answer's aspect ratio may be from that of what was fed. Beyond, nobody knows which
 part of the canvas the answer shows. Gemini's sizes differ from their own names by up to 2.8 %."""
 
+MAX_PADDING = 1.25
+"""A picture that could be enlarged by no more than this to fill the canvas is padded instead: then
+nothing is resampled on either way."""
+
 
 class SizeRule(Protocol):
     """Which sizes a model takes."""
@@ -139,16 +143,7 @@ class Fit:
     def scale(self) -> float:
         """Pixels of the canvas a pixel of the picture, on both axes."""
         scale = min(self.fed[0] / self.size[0], self.fed[1] / self.size[1])
-        # A canvas that holds the picture unscaled needs no resampling at all, only padding.
-        return 1.0 if 1.0 <= scale and self._slack < self._step else scale
-
-    @property
-    def _slack(self) -> int:
-        return max(self.fed[0] - self.size[0], self.fed[1] - self.size[1])
-
-    @property
-    def _step(self) -> float:
-        return max(64, 0.5 * max(self.size))
+        return 1.0 if 1.0 <= scale <= MAX_PADDING else scale
 
     @property
     def untouched(self) -> bool:
