@@ -208,7 +208,7 @@ def settle(picture: Picture, fit: Fit, answer: bytes) -> Edit:
     return Edit(
         gt=answer if home else to_png(target),
         fed=fit.fed,
-        fed_sha256=hashlib.sha256(np.ascontiguousarray(fed)).hexdigest(),
+        fed_sha256=hashlib.sha256(fed.tobytes()).hexdigest(),
         regridded=not home,
     )
 
@@ -221,7 +221,7 @@ def to_png(image: Image.Image) -> bytes:
 
 
 def fed_bytes(picture: Picture, fit: Fit) -> tuple[bytes, str]:
-    """Return what to upload, encoded, and its media type: the file itself where it needs no change."""
+    """Return what to upload, encoded, and its media type: the file itself where it will do."""
     info = picture.info
     if fit.untouched and info.orientation == 1 and info.mode == "RGB":
         return picture.data, f"image/{info.format}"

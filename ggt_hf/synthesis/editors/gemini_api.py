@@ -47,21 +47,22 @@ class GeminiEditor:
         model: str = NANO_BANANA_2,
         *,
         price: float | None = None,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, Any] | None = None,
         timeout: float = 180.0,
     ) -> None:
         self.id = model
         self.revision = "gemini-api"
-        self.settings: Mapping[str, object] = dict(settings or {})
+        self.settings: Mapping[str, Any] = dict(settings or {})
         self.price = PRICES.get(model) if price is None else price
         self._timeout = timeout
 
     def fit(self, size: Size) -> Fit:
-        """Return the picture at its own scale, padded to an aspect ratio the model can answer in."""
+        """Return the picture at its own scale, padded to an aspect ratio that the model knows."""
         return Fit.of(size, _RATIOS)
 
     def ask(self, picture: Picture, prompt: str, seed: int) -> bytes:
         """Return the model's picture, as it was sent."""
+        client = self._client
         from google.genai import errors, types
 
         fit = self.fit(picture.size)
@@ -77,7 +78,7 @@ class GeminiEditor:
         )
         contents = [types.Part.from_bytes(data=data, mime_type=media_type), prompt]
         try:
-            response = self._client.models.generate_content(
+            response = client.models.generate_content(
                 model=self.id, contents=contents, config=config
             )
         except errors.APIError as error:

@@ -184,7 +184,7 @@ class Fit:
         across = self.scale * self.size[0] * answer.width / self.fed[0]
         down = self.scale * self.size[1] * answer.height / self.fed[1]
         box = (0.0, 0.0, min(across, answer.width), min(down, answer.height))
-        if (across, down) == self.size:
+        if across == self.size[0] and down == self.size[1]:
             return answer.crop((0, 0, *self.size))
         return answer.resize(self.size, Image.Resampling.LANCZOS, box=box)
 
@@ -205,7 +205,7 @@ def _fixed_points(area: int, multiple: int) -> tuple[Size, ...]:
     """Return the sizes that Qwen's rule leaves as they are, between 1:4 and 4:1."""
     side = math.sqrt(area)
     steps = range(round(side / 2 / multiple), round(side * 2 / multiple) + 1)
-    sides = [step * multiple for step in steps if step]
+    sides = [step * multiple for step in steps if step > 0]
     sizes = ((width, height) for width in sides for height in sides)
     return tuple(size for size in sizes if _rounded(area, multiple, size) == size)
 

@@ -30,19 +30,19 @@ class InferenceProvidersEditor:
     redraws = True
     num_parallel = 4
 
-    def __init__(  # noqa: PLR0913 - a value each
+    def __init__(
         self,
         model: str,
         *,
         provider: str | None = None,
         price: float | None = None,
         token: str | None = None,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, Any] | None = None,
         timeout: float = 180.0,
     ) -> None:
         self.id = model
         self.revision = f"inference-providers:{provider or 'auto'}"
-        self.settings: Mapping[str, object] = dict(settings or {})
+        self.settings: Mapping[str, Any] = dict(settings or {})
         self.price = price
         self._provider, self._token, self._timeout = provider, token, timeout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ggt_hf.data.schema import normalise_key
 from ggt_hf.errors import EditorError, FormatError, MissingExtraError
@@ -37,7 +37,7 @@ class ReplayEditor:
 
     def __init__(self, folder: Path) -> None:
         self.id = f"replay:{folder.resolve().name}"
-        self.settings: Mapping[str, object] = {}
+        self.settings: Mapping[str, Any] = {}
         self._files = _by_key(folder)
         listing = "".join(
             f"{key} {path.stat().st_size} {path.stat().st_mtime_ns}\n"
@@ -71,19 +71,19 @@ class FunctionEditor:
 
     price = 0.0
 
-    def __init__(  # noqa: PLR0913 - a value each
+    def __init__(
         self,
         restore: Restore,
         *,
         id: str,
         revision: str,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, Any] | None = None,
         rule: SizeRule | None = None,
         redraws: bool = False,
         num_parallel: int = 1,
     ) -> None:
         self.id, self.revision = id, revision
-        self.settings: Mapping[str, object] = dict(settings or {})
+        self.settings: Mapping[str, Any] = dict(settings or {})
         self.redraws, self.num_parallel = redraws, num_parallel
         self._restore = restore
         self._rule = rule or AnySize()
@@ -98,7 +98,13 @@ class FunctionEditor:
         from PIL import Image
 
         fed = np.asarray(self.fit(picture.size).to_model(picture.image))
-        return to_png(Image.fromarray(self._restore(fed, prompt, seed)))
+        try:
+            restored = self._restore(fed, prompt, seed)
+            return to_png(Image.fromarray(restored))
+        except Exception as error:
+            # It is anybody's function: whatever it raises on one picture, others may be well.
+            said = f"{type(error).__name__}: {error}"
+            raise NoPictureError("error", f"{self.id} failed on {picture.key} ({said}).") from error
 
 
 def classical_editor() -> FunctionEditor:

@@ -43,12 +43,12 @@ class OpenAIEditor:
         model: str = GPT_IMAGE_2,
         *,
         price: float | None = None,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, Any] | None = None,
         timeout: float = 180.0,
     ) -> None:
         self.id = model
         self.revision = "openai-api"
-        self.settings: Mapping[str, object] = {"output_format": "png", **(settings or {})}
+        self.settings: Mapping[str, Any] = {"output_format": "png", **(settings or {})}
         self.price = price
         self._timeout = timeout
         self._rule: SizeRule = _STANDARD if model.startswith("gpt-image-1") else _ARBITRARY

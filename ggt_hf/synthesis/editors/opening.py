@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ggt_hf.errors import UsageError
 from ggt_hf.synthesis.editors.editor import Editor
@@ -23,7 +24,7 @@ class EditorOptions:
 
     price: float | None = None
     """US dollars an answer, where the default is wrong or there is none."""
-    settings: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     """Parameters of the editor's own."""
     provider: str | None = None
     """Inference provider of ``hf:``."""
@@ -31,7 +32,7 @@ class EditorOptions:
     """Hub token."""
     timeout: float = 180.0
     """Seconds to wait for an answer of an API."""
-    loading: Loading = Loading()
+    loading: Loading = field(default_factory=Loading)
     """How weights are loaded."""
 
 

@@ -56,14 +56,14 @@ class PipelineEditor:
     redraws = True
     num_parallel = 1
 
-    def __init__(  # noqa: PLR0913 - a value each
+    def __init__(
         self,
         pipeline: Any,
         *,
         class_name: str | None = None,
         id: str,
         revision: str,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, Any] | None = None,
         family: Family | None = None,
     ) -> None:
         self.id = id
@@ -78,7 +78,7 @@ class PipelineEditor:
 
     @classmethod
     def from_pretrained(
-        cls, model: str, loading: Loading, settings: Mapping[str, object] | None = None
+        cls, model: str, loading: Loading, settings: Mapping[str, Any] | None = None
     ) -> PipelineEditor:
         """Return the editor of a repository or folder; its weights are loaded at the first edit.
 
@@ -110,12 +110,17 @@ class PipelineEditor:
         fit = self.fit(picture.size)
         with self._lock, torch.inference_mode():
             pipeline = self._loaded()
-            result = pipeline(
-                prompt=prompt,
-                image=fit.to_model(picture.image),
-                generator=torch.Generator("cpu").manual_seed(seed),
-                **self._sized(pipeline, fit.fed),
-            )
+            call = self._sized(pipeline, fit.fed)
+            try:
+                result = pipeline(
+                    prompt=prompt,
+                    image=fit.to_model(picture.image),
+                    generator=torch.Generator("cpu").manual_seed(seed),
+                    **call,
+                )
+            except (RuntimeError, ValueError) as error:
+                # Too little memory for this size, or a prompt it cannot take.
+                raise NoPictureError("error", f"{self.id} failed ({error}).") from error
         if any(getattr(result, "nsfw_content_detected", None) or ()):
             raise NoPictureError("refused", f"The safety checker blacked {picture.key} out.")
         return to_png(result.images[0].convert("RGB"))
@@ -183,7 +188,7 @@ def _pinned(model: str, revision: str | None) -> tuple[str, Path]:
             )
         return f"local:{_fingerprint(folder)}", folder / _INDEX
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         # The cache keeps files below snapshots/COMMIT.
