@@ -172,7 +172,7 @@ def _labels(category: str | None, license: str, credit: str | None) -> Any:
             f"There is no category {category!r}.", hint=f"Give one of {', '.join(DEGRADATIONS)}."
         )
     return SourceLabels(
-        degradation=category,  # type: ignore[arg-type]  # checked above
+        degradation=category,
         license=license,
         credit=credit,
     )
