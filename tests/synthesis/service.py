@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 Behaviour = str
-"""image, half, black, unchanged, wrong_size, garbage, text, refuse, or: 429, 500, ..., hang, drop."""
+"""image, half, black, unchanged, wrong_size, garbage, text, refuse, 429, 500, hang, drop."""
 
 
 @dataclass
@@ -213,7 +213,7 @@ def running() -> Iterator[Service]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     service.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield service

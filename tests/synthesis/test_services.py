@@ -76,9 +76,7 @@ def test_names_an_answer_that_is_no_target(
 
 
 @pytest.mark.parametrize("name", ["nano-banana-2", "gpt-image-2"])
-@pytest.mark.parametrize(
-    ("behaviour", "outcome"), [("refuse", "refused"), ("text", "text_only")]
-)
+@pytest.mark.parametrize(("behaviour", "outcome"), [("refuse", "refused"), ("text", "text_only")])
 def test_names_refusals_and_words(
     service: Service, name: str, behaviour: str, outcome: str
 ) -> None:
