@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,7 +87,7 @@ class PipelineEditor:
             EditorError: there is no such pipeline, or it takes no image.
             MissingExtraError: diffusers or torch is not installed.
         """
-        _diffusers()
+        _require()
         revision, index = _pinned(model, loading.revision)
         name = _class_name(model, index)
         editor = cls(
@@ -164,7 +165,7 @@ def _load(model: str, revision: str, loading: Loading) -> Any:
         )
         if "image" not in inspect.signature(pipeline.__call__).parameters:
             pipeline = diffusers.AutoPipelineForImage2Image.from_pipe(pipeline)
-    except (OSError, ValueError, AttributeError, ImportError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise EditorError(
             f"{model} cannot be loaded as an editor ({error}).",
             hint="Give a diffusers pipeline that takes a prompt and an image.",
@@ -243,11 +244,16 @@ def _dtype_name(loading: Loading) -> str:
     return name
 
 
+def _require() -> None:
+    """Refuse early, without the seconds that importing takes."""
+    for package in ("diffusers", "torch"):
+        if find_spec(package) is None:
+            raise MissingExtraError.of(package, "synth", "A diffusers editor")
+
+
 def _diffusers() -> tuple[Any, Any]:
-    try:
-        import diffusers
-        import torch
-    except ImportError as error:
-        package = error.name or "diffusers"
-        raise MissingExtraError.of(package, "synth", "A diffusers editor") from error
+    _require()
+    import diffusers
+    import torch
+
     return diffusers, torch
