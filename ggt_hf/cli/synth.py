@@ -130,7 +130,7 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
 
     screen = Output(as_json=json, quiet=quiet)
-    listing = list_sources(sources, _labels(category, license, credit), limit)
+    listing = list_sources(sources, _labels(category, license, credit), limit, out=out)
     options = _editor_options(
         settings or [], price, provider, token, timeout, revision, dtype, device, offload,
         trust_remote_code,

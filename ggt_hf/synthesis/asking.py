@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ggt_hf.data.staging import write_durably
-from ggt_hf.errors import GgtError, ImageError
+from ggt_hf.errors import GgtError, ImageError, WriteError
 from ggt_hf.images import inspect
 from ggt_hf.records import Candidate, Source
 from ggt_hf.synthesis.budget import Call, Ended, Ledger
@@ -100,6 +100,7 @@ class Asker:
         Raises:
             BudgetError: the cap is reached.
             EditorError: the editor refuses whatever it is asked.
+            WriteError: the disk is full, or not writable.
         """
         try:
             picture = Picture(unit.source.key, Path(unit.source.path).read_bytes())
@@ -116,6 +117,8 @@ class Asker:
                 return Failure(key=unit.key, outcome="unanswered", detail=error.message)
             except LostAnswerError as error:
                 return Failure(key=unit.key, outcome="unknown", detail=error.message)
+            except OSError as error:
+                raise _unwritten(self.out, error) from error
             else:
                 return self._candidate(unit, picture, seed, edit)
         assert failure is not None  # noqa: S101 - there is at least one seed
@@ -198,9 +201,11 @@ class Asker:
             # Refused before any work: surely nothing was paid.
             ledger.withdraw(call)
             raise
-        except BaseException:
+        except Exception as error:
+            # An answer that the service's own SDK stumbles over may well have been paid.
             ledger.lose(call)
-            raise
+            said = f"{type(error).__name__}: {error}"
+            raise LostAnswerError(f"The answer for {unit.key} is unreadable ({said}).") from error
 
     def _end(
         self, ledger: Ledger, call: Call, outcome: Outcome, detail: str, *, paid: bool = True
@@ -212,7 +217,10 @@ class Asker:
         """Put the target where it belongs, and say all about it."""
         suffix = {"jpeg": "jpg"}.get(kind := inspect(edit.gt, unit.key).format, kind)
         gt = self.out / "gt" / f"{unit.key}.{suffix}"
-        write_durably(gt, edit.gt)
+        try:
+            write_durably(gt, edit.gt)
+        except OSError as error:
+            raise _unwritten(gt, error) from error
         source, instruction = unit.source, unit.instruction
         return Candidate(
             key=unit.key,
@@ -241,6 +249,13 @@ class Asker:
             credit=source.credit,
             source=source.source,
         )
+
+
+def _unwritten(path: Path, error: OSError) -> WriteError:
+    return WriteError(
+        f"{path} cannot be worked in ({error.strerror or error}).",
+        hint="Make room or give rights; the same command goes on where it stopped.",
+    )
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -18,6 +18,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -122,9 +123,9 @@ class Ledger:
         self._pending: set[str] = set()
         self._turns: dict[str, threading.Lock] = {}
         self._spent = 0.0
-        self._log = LineLog(folder / _CALLS, durable=True)
-        for number, row in read_rows(folder / _CALLS):
-            self._replay(row, f"{folder / _CALLS}, line {number}")
+        self._calls = folder / _CALLS
+        for number, row in read_rows(self._calls):
+            self._replay(row, f"{self._calls}, line {number}")
 
     @property
     def spent(self) -> float:
@@ -213,7 +214,13 @@ class Ledger:
 
     def close(self) -> None:
         """Close the ledger's file."""
-        self._log.close()
+        if "_log" in self.__dict__:
+            self._log.close()
+
+    @cached_property
+    def _log(self) -> LineLog:
+        """The file, opened at the first line: looking at a ledger changes nothing."""
+        return LineLog(self._calls, durable=True)
 
     def _path(self, name: str) -> Path:
         return self._answers / name[:2] / name

@@ -37,17 +37,20 @@ class SourceLabels:
     """Whom to name."""
 
 
-def list_sources(given: Path, labels: SourceLabels, limit: int | None = None) -> SourceList:
+def list_sources(
+    given: Path, labels: SourceLabels, limit: int | None = None, *, out: Path | None = None
+) -> SourceList:
     """Return the photographs of a folder, or of a ``sources.jsonl``.
 
     In a folder, a photograph's key is its path, and its category may be said by a folder's name.
+    What lies in `out` is what was made of them, and no source.
 
     Raises:
         SourceError: there is nothing, or two photographs have one key.
         FormatError: a line of the file is no source.
     """
     if given.is_dir():
-        found = _of_folder(given, labels, limit)
+        found = _of_folder(given, labels, limit, out)
     elif given.suffix == ".jsonl" and given.exists():
         found = _of_file(given, labels, limit)
     else:
@@ -64,9 +67,16 @@ def list_sources(given: Path, labels: SourceLabels, limit: int | None = None) ->
     return found
 
 
-def _of_folder(folder: Path, labels: SourceLabels, limit: int | None) -> SourceList:
+def _of_folder(
+    folder: Path, labels: SourceLabels, limit: int | None, out: Path | None
+) -> SourceList:
+    made = out.absolute() if out else None
     paths = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and (made is None or made not in path.absolute().parents)
     )
     sources, problems = [], []
     for path in paths[:limit]:

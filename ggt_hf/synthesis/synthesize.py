@@ -38,6 +38,8 @@ from ggt_hf.synthesis.verdicts import read_verdicts
 
 FAILURES = "failures.jsonl"
 
+_NUM_SEEDS = 2**31
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SynthOptions:
@@ -204,9 +206,10 @@ class Synthesis:
             under_way = {pool.submit(asker.make, unit) for unit in islice(todo, num_workers)}
             try:
                 while under_way:
-                    finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
                     for future in finished:
                         stopped = _take(future, log, made, failures) or stopped
+                        under_way.discard(future)
                         tick()
                     if stopped:
                         stopping.set()
@@ -298,6 +301,11 @@ def _units(
 ) -> Iterator[Unit]:
     taken = {source.key for source in sources}
     num_attempts = options.num_attempts if editor.redraws else 1
+    if not 0 <= options.seed < _NUM_SEEDS:
+        raise UsageError(
+            f"{options.seed} is no seed that every editor takes.",
+            hint=f"Give a number from 0 to {_NUM_SEEDS - 1}.",
+        )
     if options.num_candidates > 1 and not editor.redraws:
         raise UsageError(
             f"{editor.id} answers the same whatever the seed.", hint="Leave out --candidates."

@@ -45,16 +45,17 @@ def read_verdicts(path: Path) -> dict[str, Judged]:
 def _judged(row: Mapping[str, Any]) -> Judged:
     checks = row.get("checks") or ()
     failed = [check for check in checks if not check["passed"]]
-    if not checks and "accepted" not in row:
+    if "checks" not in row and "accepted" not in row:
         raise ValueError("it has neither checks nor accepted")
     scores = dict(row.get("scores") or {})
     for check in checks:
         scores |= check.get("scores") or {}
     said = [str(check.get("reason") or check.get("stage") or "rejected") for check in failed]
-    accepted = bool(row.get("accepted", not failed))
+    # Nobody looked: that is no acceptance.
+    accepted = bool(row.get("accepted", checks and not failed))
     return Judged(
         accepted=accepted,
-        reason=None if accepted else "; ".join(said) or str(row.get("reason") or "rejected"),
+        reason=None if accepted else "; ".join(said) or str(row.get("reason") or "not looked at"),
         scores={name: float(value) for name, value in scores.items() if _is_number(value)},
     )
 

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 Behaviour = str
-"""image, half, black, unchanged, wrong_size, garbage, text, refuse, 429, 500, hang, drop."""
+"""image, half, black, unchanged, wrong_size, garbage, text, html, refuse, 429, 500, hang, drop."""
 
 
 @dataclass
@@ -153,7 +153,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send(400, json.dumps(said).encode(), "application/json")
             return
         self.service.paid[str(asked.mark)] += 1
-        if asked.service == "hf":
+        if behaviour == "html":
+            self._send(200, b"<html>Welcome to the proxy</html>", "text/html")
+        elif asked.service == "hf":
             self._send(200, answer_picture(asked, behaviour), "image/png")
         else:
             said = (_gemini if asked.service == "gemini" else _openai)(asked, behaviour)

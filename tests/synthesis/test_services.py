@@ -138,6 +138,20 @@ def test_knows_that_nothing_was_sent_where_nobody_listens(
             edit(open_editor(name), lq(), "Remove the rain.")
 
 
+def test_a_page_instead_of_an_answer_is_no_target(opened: Opened, service: Service) -> None:
+    service.script = lambda asked, number: "html"
+    with pytest.raises(Exception, match=r".") as caught:
+        edit(opened(), lq(), "Remove the rain.")
+    assert not isinstance(caught.value, NotAnsweredError)
+
+
+def test_larger_answers_have_no_known_price() -> None:
+    larger = EditorOptions(settings={"image_size": "4K"})
+    assert open_editor("nano-banana-2").price == 0.07
+    assert open_editor("nano-banana-2", larger).price is None
+    assert open_editor("gpt-image-2").price is None
+
+
 @pytest.mark.parametrize(
     ("name", "variable"), [("gpt-image-2", "OPENAI_API_KEY"), ("nano-banana-2", "GEMINI_API_KEY")]
 )

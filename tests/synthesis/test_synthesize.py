@@ -208,6 +208,24 @@ def test_a_lost_answer_counts_as_paid_and_is_asked_for_with_consent_only(
     assert report.spent == pytest.approx(16 * PRICE)
 
 
+@pytest.mark.parametrize("editor", ["nano-banana-2", "gpt-image-2"])
+def test_an_unreadable_answer_counts_as_paid_and_stops_nobody(
+    photos: Path, tmp_path: Path, service: Service, editor: str
+) -> None:
+    service.script = lambda asked, number: "html" if number == 2 else "image"
+    report = run(photos, tmp_path / "out", editor=editor, num_workers=1, num_attempts=1)
+    assert report.num_made == 7
+    assert len(report.failures) == 1
+    assert report.spent == pytest.approx(8 * PRICE)
+
+
+def test_what_a_run_made_is_no_source_of_the_next(photos: Path, service: Service) -> None:
+    out = photos / "made"
+    run(photos, out)
+    again = list_sources(photos, SourceLabels(), out=out)
+    assert len(again.sources) == 8
+
+
 def test_two_equal_photographs_are_paid_once(tmp_path: Path, service: Service) -> None:
     folder = tmp_path / "twins"
     folder.mkdir()

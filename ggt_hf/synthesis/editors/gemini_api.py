@@ -34,7 +34,7 @@ class GeminiEditor:
 
     Args:
         model: its id.
-        price: US dollars an answer; ``None`` = that of `PRICES`, if it is there.
+        price: US dollars an answer; ``None`` = that of `PRICES`, if it is there, for ``1K``.
         settings: ``image_size`` (``1K``, ``2K``, ``4K``), ``temperature``.
         timeout: seconds to wait for an answer.
     """
@@ -53,7 +53,9 @@ class GeminiEditor:
         self.id = model
         self.revision = "gemini-api"
         self.settings: Mapping[str, Any] = dict(settings or {})
-        self.price = PRICES.get(model) if price is None else price
+        # The list price is that of one megapixel; larger answers cost more.
+        known = PRICES.get(model) if self.settings.get("image_size", "1K") == "1K" else None
+        self.price = known if price is None else price
         self._timeout = timeout
 
     def fit(self, size: Size) -> Fit:

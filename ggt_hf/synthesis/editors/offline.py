@@ -122,9 +122,9 @@ def classical_editor() -> FunctionEditor:
             "opencv-python-headless", "simulate", "The classical editor"
         ) from error
     settings = {
-        "denoise": 5.0,
+        "denoise": 4.0,
         "white_balance_percentile": 99.0,
-        "contrast_clip": 2.0,
+        "contrast_clip": 1.5,
         "contrast_tiles": 8,
     }
 
