@@ -15,6 +15,7 @@ from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
 from ggt_hf.cli.push import push
 from ggt_hf.cli.show import show
+from ggt_hf.cli.synth import synth
 from ggt_hf.cli.validate import validate
 from ggt_hf.errors import GgtError
 from ggt_hf.version import __version__
@@ -53,6 +54,7 @@ app.command()(validate)
 app.command()(diff)
 app.command()(build)
 app.command()(link)
+app.command()(synth)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 
