@@ -10,7 +10,9 @@ GgtError
 │   └── IntegrityError     its bytes are not the bytes that were written
 ├── ReadError              bytes could not be fetched
 ├── WriteError             bytes could not be stored
-└── HubError               the Hub refused, or holds something else than was sent
+├── HubError               the Hub refused, or holds something else than was sent
+└── ModelError             a model or its endpoint cannot be used
+    └── AnswerError        it answered, but not what was asked
 
 Each error names the thing, the cause, and the next step (`hint`).
 """
@@ -89,3 +91,11 @@ class WriteError(GgtError):
 
 class HubError(GgtError):
     """The Hub refused, or holds something else than was sent."""
+
+
+class ModelError(GgtError):
+    """A model cannot be loaded, or its endpoint cannot be used."""
+
+
+class AnswerError(ModelError):
+    """A model answered, but not as the schema asks, twice."""
