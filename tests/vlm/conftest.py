@@ -60,8 +60,7 @@ class ChatServer:
                 return 404, {}, {"error": {"message": f"no route {handler.path}"}}
             self.requests.append(asked)
             self.keys.append(handler.headers.get("authorization"))
-            step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-            return step
+            return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -79,9 +78,7 @@ def completion(text: str | None, **message: Any) -> tuple[int, dict[str, str], A
             "object": "chat.completion",
             "model": "seer-1-2026",
             "system_fingerprint": "fp_44",
-            "choices": [
-                {**choice, "message": {"role": "assistant", "content": text, **message}}
-            ],
+            "choices": [{**choice, "message": {"role": "assistant", "content": text, **message}}],
             "usage": {"prompt_tokens": 900, "completion_tokens": 12, "total_tokens": 912},
         },
     )
