@@ -18,6 +18,9 @@ from ggt_hf.records import Observation, Prompt, SeenEffect
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 """What counts as a picture in a folder."""
 
+_BEGINNING = b'{"path": '
+"""How every line begins."""
+
 Prompts = Callable[[Sequence[bytes]], Sequence[Prompt | GgtError]]
 """Writes the prompts of a batch of encoded pictures; an error stands for a prompt it could not."""
 
@@ -132,6 +135,10 @@ def _finished(out: Path) -> list[Mapping[str, Any]]:
         return []
     data = out.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
+    cut_off = data[len(whole) :]
+    # Only what we began ourselves is taken away; anything else is somebody's file.
+    if not _BEGINNING.startswith(cut_off[: len(_BEGINNING)]):
+        whole = data
     rows = _parsed(out, whole)
     if len(whole) < len(data):
         with out.open("r+b") as file:
