@@ -58,7 +58,9 @@ def load(
     from ggt_hf.vlm.local import LocalVLM
 
     if model == EMBEDDED:
-        from ggt_hf.vlm.embedded import embedded_folder
+        from ggt_hf.vlm.embedded import EMBEDDED_ID, embedded_folder
 
+        # Kept in half precision, which CPUs hardly compute in.
+        options = {"dtype": "float32", "name": EMBEDDED_ID, **options}
         return LocalVLM.from_pretrained(embedded_folder(), cache=answers, **options)
     return LocalVLM.from_pretrained(model, revision=revision, cache=answers, **options)

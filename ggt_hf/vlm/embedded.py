@@ -6,6 +6,9 @@ from pathlib import Path
 
 from ggt_hf.errors import ModelError
 
+EMBEDDED_ID = "ggt-hf/embedded-prompter"
+"""What provenance calls it; its revision is a hash of its files."""
+
 _FOLDER = Path(__file__).parents[1] / "sample" / "vlm"
 
 

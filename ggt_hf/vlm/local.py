@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ggt_hf.errors import MissingExtraError, ModelError
 from ggt_hf.images import decode
+from ggt_hf.progress import wanted
 from ggt_hf.vlm.chat import Chat, ChatModel, Picture, Reply, Schema, Settings, Usage
 from ggt_hf.vlm.snapshot import Snapshot, find_snapshot
 
@@ -57,6 +59,7 @@ class LocalVLM(ChatModel):
         model_id: str | Path,
         *,
         revision: str | None = None,
+        name: str | None = None,
         device_map: str | Mapping[str, Any] | None = None,
         dtype: str = "auto",
         quantization: Quantization | None = None,
@@ -71,6 +74,7 @@ class LocalVLM(ChatModel):
         Args:
             model_id: Hub id or folder.
             revision: commit, tag or branch; what it means today is resolved once and recorded.
+            name: what answers call it; ``None`` = the id, or the folder's name.
             device_map: as transformers takes it; ``None`` = one GPU if there is one, else the CPU.
             dtype: ``auto`` (as the weights are kept), ``float32``, ``bfloat16`` or ``float16``.
             quantization: load the weights in 4 or 8 bits (needs bitsandbytes).
@@ -92,7 +96,9 @@ class LocalVLM(ChatModel):
             model_id, revision=revision, token=token, with_code=trust_remote_code
         )
         options = {"trust_remote_code": trust_remote_code, "local_files_only": True}
-        with _clear_loading(snapshot.model_id):
+        if name is not None:
+            snapshot = replace(snapshot, model_id=name)
+        with _clear_loading(snapshot.model_id), _progress_as_wanted():
             processor = transformers.AutoProcessor.from_pretrained(snapshot.folder, **options)
             model = transformers.AutoModelForImageTextToText.from_pretrained(
                 snapshot.folder,
@@ -265,6 +271,20 @@ def _clear_loading(model_id: str) -> Iterator[None]:
             hint="Choose an image-text-to-text model with safetensors weights; if its code lies "
             "in its repository, read that and pass trust_remote_code=True.",
         ) from error
+
+
+@contextmanager
+def _progress_as_wanted() -> Iterator[None]:
+    """Keep transformers' bars off where nobody is to see any."""
+    logging = _transformers().utils.logging
+    if wanted() or not logging.is_progress_bar_enabled():
+        yield
+        return
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

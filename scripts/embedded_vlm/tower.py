@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ WIDTH = 256
 """Channels of the tower's tokens."""
 
 DETAILS_SHOWN = 2
-PEAK_RATE = 1.5e-3
+PEAK_RATE = 7e-4
 LOG = logging.getLogger(__name__)
 
 
@@ -135,69 +134,112 @@ def loss_of(outputs: tuple[Tensor, Tensor, Tensor], category: Tensor, effects: T
     )
 
 
-def train_tower(
-    training: Path, checkpoint: Path, *, minutes: float, seed: int, batch: int = 24
-) -> Classifier:
-    """Train for about so many minutes of wall clock, counted over every run; resumes.
+@dataclass(kw_only=True)
+class Run:
+    """Where a training stands; all of it is in the checkpoint."""
 
-    The learning rate follows the time spent, so a busy machine only makes fewer steps.
-    """
-    torch.manual_seed(seed)
-    model = Classifier().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.05)
-    epoch, spent = 0, 0.0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        epoch, spent = state["epoch"], state["spent"]
-    while spent < 60 * minutes:
-        began = time.monotonic()
-        found = samples(training)
-        rng = np.random.default_rng([seed, epoch])
-        right = total = 0
-        running = 0.0
-        model.train()
-        for pixels, category, effects in batches(found, batch, rng):
-            elapsed = (spent + time.monotonic() - began) / (60 * minutes)
-            rate = (
-                PEAK_RATE
-                * min(1.0, elapsed * 40 + 0.05)
-                * (0.5 + 0.5 * math.cos(math.pi * min(1, elapsed)))
-            )
-            for group in optimiser.param_groups:
-                group["lr"] = max(rate, 1e-6)
-            with torch.autocast("cpu", torch.bfloat16):
-                outputs = model(pixels)
-            outputs = tuple(part.float() for part in outputs)
-            loss = loss_of(outputs, category, effects)
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            right += int((outputs[0].argmax(1) == category).sum())
-            total += len(category)
-            running += float(loss.detach()) * len(category)
-            if elapsed >= 1:
-                break
-        epoch, spent = epoch + 1, spent + time.monotonic() - began
-        LOG.info(
-            "epoch %d: %d pictures, %.0f s spent, loss %.3f, category %.3f",
-            epoch,
-            total,
-            spent,
-            running / max(total, 1),
-            right / max(total, 1),
-        )
-        partial = checkpoint.with_suffix(".partial")
+    model: Classifier
+    average: Classifier
+    """Running mean of the weights, which is what is kept: it is good at any moment."""
+    optimiser: torch.optim.Optimizer
+    epoch: int = 0
+    seen: int = 0
+    """Pictures shown so far."""
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        partial = path.with_suffix(".partial")
         torch.save(
             {
-                "model": model.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "epoch": epoch,
-                "spent": spent,
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "epoch": self.epoch,
+                "seen": self.seen,
             },
             partial,
         )
-        partial.replace(checkpoint)
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch, self.seen = state["epoch"], state["seen"]
+
+
+def train_tower(
+    training: Path, checkpoint: Path, *, pictures: int, seed: int, batch: int = 24
+) -> Classifier:
+    """Show the tower `pictures` pictures, and return the mean of its weights; resumes.
+
+    The learning rate depends on the pictures seen alone, so a busy machine changes nothing.
+    """
+    torch.manual_seed(seed)
+    model = Classifier()
+    average = Classifier()
+    average.load_state_dict(model.state_dict())
+    optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.05, fused=True)
+    run = Run(model=model, average=average.eval(), optimiser=optimiser)
+    if checkpoint.exists():
+        run.load(checkpoint)
+    while run.seen < pictures:
+        _epoch(run, samples(training), pictures, seed, batch)
+        run.save(checkpoint)
+    return run.average
+
+
+def trained(checkpoint: Path) -> Classifier:
+    """Return the mean of the weights as a checkpoint holds it."""
+    model = Classifier()
+    model.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
     return model.eval()
+
+
+def _epoch(run: Run, found: list[Sample], pictures: int, seed: int, batch: int) -> None:
+    """Show every picture once, or until `pictures` are seen in all."""
+    rng = np.random.default_rng([seed, run.epoch])
+    right = total = 0
+    running = 0.0
+    began = time.monotonic()
+    run.model.train()
+    for pixels, category, effects in batches(found, batch, rng):
+        for group in run.optimiser.param_groups:
+            group["lr"] = learning_rate(run.seen, pictures)
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = run.model(pixels)
+        said = tuple(part.float() for part in outputs)
+        loss = loss_of(said, category, effects)
+        run.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+        run.optimiser.step()
+        _follow(run.average, run.model, 0.99)
+        right += int((said[0].argmax(1) == category).sum())
+        running += float(loss.detach()) * len(category)
+        total += len(category)
+        run.seen += len(category)
+        if run.seen >= pictures:
+            break
+    run.epoch += 1
+    LOG.info(
+        "epoch %d: %d pictures seen, %.0f s, loss %.3f, category %.3f",
+        *(run.epoch, run.seen, time.monotonic() - began, running / total, right / total),
+    )
+
+
+def learning_rate(seen: int, pictures: int) -> float:
+    """Rise over 2,000 pictures, stay, and fall in a straight line over the last third."""
+    return PEAK_RATE * min(1.0, (seen + 100) / 2000, max(0.0, 1 - seen / pictures) * 3)
+
+
+@torch.no_grad()
+def _follow(average: Classifier, model: Classifier, share: float) -> None:
+    """Move the running mean of weights and batch statistics towards the model."""
+    for slow, fast in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if slow.is_floating_point():
+            slow.lerp_(fast, 1 - share)
+        else:
+            slow.copy_(fast)
