@@ -12,7 +12,9 @@ GgtError
 ├── BudgetError            a paid call that the user did not allow
 ├── ReadError              bytes could not be fetched
 ├── WriteError             bytes could not be stored
-└── HubError               the Hub refused, or holds something else than was sent
+├── HubError               the Hub refused, or holds something else than was sent
+└── ModelError             a model or its endpoint cannot be used
+    └── AnswerError        it answered, but not what was asked
 
 Each error names the thing, the cause, and the next step (`hint`).
 """
@@ -99,3 +101,11 @@ class WriteError(GgtError):
 
 class HubError(GgtError):
     """The Hub refused, or holds something else than was sent."""
+
+
+class ModelError(GgtError):
+    """A model cannot be loaded, or its endpoint cannot be used."""
+
+
+class AnswerError(ModelError):
+    """A model answered, but not as the schema asks, twice."""

@@ -11,6 +11,25 @@ Degradation = Literal["mixed", "rain", "haze", "snow", "low_light", "old_photo"]
 
 DEGRADATIONS: tuple[Degradation, ...] = get_args(Degradation)
 
+Effect = Literal[
+    "rain_streaks",
+    "lens_drops",
+    "haze",
+    "snow_flakes",
+    "darkness",
+    "color_cast",
+    "fading",
+    "surface_damage",
+    "vignette",
+    "blur",
+    "low_resolution",
+    "noise",
+    "compression",
+]
+"""One thing that is wrong with a picture; a category is a mixture of several."""
+
+EFFECTS: tuple[Effect, ...] = get_args(Effect)
+
 Origin = Literal["generated", "synthetic", "captured", "unknown"]
 """How a pair came to be.
 
@@ -162,3 +181,59 @@ class Pair:
     """The encoded low-quality picture, byte for byte as the source gave it."""
     gt: bytes
     """The encoded ground truth, of the same width and height as ``lq``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenEffect:
+    """One effect as an observer saw it."""
+
+    name: Effect
+    """What is wrong."""
+    severity: int
+    """1 = barely visible, 3 = plain, 5 = hides the content."""
+    place: str
+    """Where: ``everywhere``, or words such as ``sky`` or ``lower left``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """What an observer saw in a low-quality picture, before anything is asked of an editor."""
+
+    category: Degradation
+    """What dominates."""
+    effects: tuple[SeenEffect, ...] = ()
+    """What is wrong, strongest first; empty where nothing was seen."""
+    scene: str = ""
+    """What the picture shows, in a few words; empty where the observer cannot say."""
+    text: tuple[str, ...] = ()
+    """Written words that must stay, letter for letter."""
+    faces: tuple[str, ...] = ()
+    """People whose likeness must stay, each in a few words."""
+    signs: tuple[str, ...] = ()
+    """Signs, plates, logos and symbols that must stay."""
+    counts: tuple[str, ...] = ()
+    """Things whose number must stay, such as ``3 boats``."""
+
+
+PromptStrategy = Literal["fixed", "adaptive"]
+"""One text for all pictures (of a category), or one written from each picture's observation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """An instruction to an editor, and how it came to be."""
+
+    text: str
+    """The instruction."""
+    strategy: PromptStrategy
+    """How it was chosen."""
+    template: str
+    """Name and version of the template, as ``adaptive/v1``."""
+    degradation: Degradation | None = None
+    """The category it was written for; ``None`` = any."""
+    observation: Observation | None = None
+    """What was seen; ``None`` for a fixed prompt."""
+    vlm_id: str | None = None
+    """Model id of the observer; ``None`` for a fixed prompt."""
+    vlm_revision: str | None = None
+    """Commit or version of the observer; ``None`` for a fixed prompt."""

@@ -13,6 +13,7 @@ from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
+from ggt_hf.cli.prompt import prompt
 from ggt_hf.cli.push import push
 from ggt_hf.cli.show import show
 from ggt_hf.cli.synth import synth
@@ -54,6 +55,7 @@ app.command()(validate)
 app.command()(diff)
 app.command()(build)
 app.command()(link)
+app.command()(prompt)
 app.command()(synth)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
