@@ -244,6 +244,11 @@ Stage = Literal["metrics", "vlm", "review"]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
+Outcome = Literal["accepted", "rejected", "undecided"]
+"""Where quality control stands with a candidate."""
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
@@ -251,14 +256,15 @@ class Check:
 
     stage: Stage
     """Which stage."""
-    passed: bool
-    """Whether the candidate may go on."""
+    passed: bool | None
+    """Whether the candidate may go on; ``None``: this stage cannot say, a later one must."""
     scores: Mapping[str, float]
     """Everything that was measured, finite numbers only; what could not be measured is absent."""
     reason: str
     """Why, in a sentence or more; each fault found is named with its number and its limit."""
     judged_by: str
-    """Who decided: the gate and its thresholds, a model id and revision, or a reviewer's name."""
+    """Who decided, and all that it depends on: the gate and its thresholds, a model and its
+    revision, the reviewers. The same words on the same pictures mean the same check."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -271,11 +277,18 @@ class Verdict:
     """In the order they were made; the last one may be the first that did not pass."""
 
     @property
+    def outcome(self) -> Outcome:
+        """Rejected by any stage; accepted where the last one said yes; else undecided."""
+        if self.rejected_at:
+            return "rejected"
+        return "accepted" if self.checks and self.checks[-1].passed else "undecided"
+
+    @property
     def accepted(self) -> bool:
-        """Whether at least one stage looked at it and none refused it."""
-        return bool(self.checks) and all(check.passed for check in self.checks)
+        """Whether no stage refused it, and the last one could say so."""
+        return self.outcome == "accepted"
 
     @property
     def rejected_at(self) -> Stage | None:
         """The first stage that refused it; ``None`` where none did."""
-        return next((check.stage for check in self.checks if not check.passed), None)
+        return next((check.stage for check in self.checks if check.passed is False), None)

@@ -15,6 +15,8 @@ from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
 from ggt_hf.cli.prompt import prompt
 from ggt_hf.cli.push import push
+from ggt_hf.cli.qc import qc
+from ggt_hf.cli.review import review
 from ggt_hf.cli.show import show
 from ggt_hf.cli.synth import synth
 from ggt_hf.cli.validate import validate
@@ -57,6 +59,8 @@ app.command()(build)
 app.command()(link)
 app.command()(prompt)
 app.command()(synth)
+app.command()(qc)
+app.command()(review)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 

@@ -99,7 +99,7 @@ def _triples(candidates: Path, judged: dict[str, Judged], out: Path) -> Iterator
     for source_key, rivals in by_source.items():
         better = next((rival for rival in rivals if judged[rival.key].accepted), None)
         for worse in rivals if better else ():
-            if better is None or judged[worse.key].accepted:
+            if better is None or not judged[worse.key].rejected:
                 continue
             yield {
                 "source_key": source_key,

@@ -18,6 +18,8 @@ class Judged:
 
     accepted: bool
     """Whether every stage passed it."""
+    rejected: bool
+    """Whether a stage refused it; neither = it is still undecided."""
     reason: str | None
     """Why not; ``None`` where it is accepted."""
     scores: Mapping[str, float]
@@ -55,6 +57,7 @@ def _judged(row: Mapping[str, Any]) -> Judged:
     accepted = bool(row.get("accepted", checks and not failed))
     return Judged(
         accepted=accepted,
+        rejected=row.get("outcome", "rejected") == "rejected" and not accepted,
         reason=None if accepted else "; ".join(said) or str(row.get("reason") or "not looked at"),
         scores={name: float(value) for name, value in scores.items() if _is_number(value)},
     )
