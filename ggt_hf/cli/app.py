@@ -13,8 +13,12 @@ from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
+from ggt_hf.cli.prompt import prompt
 from ggt_hf.cli.push import push
+from ggt_hf.cli.qc import qc
+from ggt_hf.cli.review import review
 from ggt_hf.cli.show import show
+from ggt_hf.cli.synth import synth
 from ggt_hf.cli.validate import validate
 from ggt_hf.errors import GgtError
 from ggt_hf.version import __version__
@@ -53,6 +57,10 @@ app.command()(validate)
 app.command()(diff)
 app.command()(build)
 app.command()(link)
+app.command()(prompt)
+app.command()(synth)
+app.command()(qc)
+app.command()(review)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 
