@@ -8,6 +8,8 @@ GgtError
 ├── FormatError            a dataset on disk or on the Hub breaks the shard format
 │   ├── IncompleteError    it was never finished
 │   └── IntegrityError     its bytes are not the bytes that were written
+├── EditorError            an editor cannot be loaded, or refuses whatever it is asked
+├── BudgetError            a paid call that the user did not allow
 ├── ReadError              bytes could not be fetched
 ├── WriteError             bytes could not be stored
 └── HubError               the Hub refused, or holds something else than was sent
@@ -77,6 +79,14 @@ class IncompleteError(FormatError):
 
 class IntegrityError(FormatError):
     """Stored bytes differ from what the manifest or the Hub recorded of them."""
+
+
+class EditorError(GgtError):
+    """An editor cannot be loaded, or refuses all it is asked: a wrong key, model or account."""
+
+
+class BudgetError(GgtError):
+    """A paid call that the user did not allow: no price, no cap, or no consent."""
 
 
 class ReadError(GgtError):

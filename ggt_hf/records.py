@@ -47,6 +47,84 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A low-quality photograph before anything is made of it: one line of ``sources.jsonl``."""
+
+    key: str
+    """Unique among the sources; the alphabet of a pair's key."""
+    path: str
+    """The encoded picture: absolute, or relative to the folder of the file that lists it."""
+    degradation: Degradation | None = None
+    """Its category; ``None`` where nobody said."""
+    width: int
+    """Pixels across, upright."""
+    height: int
+    """Pixels down, upright."""
+    origin: Origin = "unknown"
+    """``captured`` for a photograph as a camera gave it, ``synthetic`` for a simulated one."""
+    license: str = "unknown"
+    """SPDX identifier or the words of the source; ``unknown`` where nobody said."""
+    credit: str | None = None
+    """Whom to name, as the licence asks."""
+    source: str | None = None
+    """Where it was found: a URL, a dataset and row, the name of a file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A target that an editor made, not yet judged: one line of ``candidates.jsonl``."""
+
+    key: str
+    """Unique among the candidates; that of its source where the source has one candidate."""
+    source_key: str
+    """Key of the `Source` it was made from."""
+    lq_path: str
+    """The low-quality picture, unchanged: relative to the folder of ``candidates.jsonl``."""
+    gt_path: str
+    """The target, of the width and height of the LQ: relative likewise."""
+    degradation: Degradation | None = None
+    """As in the source, or as its prompt says."""
+    width: int
+    """Pixels across, of both pictures, upright."""
+    height: int
+    """Pixels down, of both pictures, upright."""
+    lq_sha256: str
+    """Of the LQ's encoded bytes, in hexadecimal."""
+    gt_sha256: str
+    """Of the target's encoded bytes, in hexadecimal."""
+    prompt: str
+    """The instruction that was given to the editor; empty for an editor that takes none."""
+    prompter: str | None = None
+    """Model id (or rule name) that wrote the prompt."""
+    prompt_template: str | None = None
+    """Name and version of the template the prompt was composed by."""
+    editor_id: str
+    """Model id, or the name of the method."""
+    editor_revision: str
+    """Commit, or version, of the editor."""
+    seed: int
+    """Random seed that was given to the editor."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Every other parameter of the making, such as ``num_inference_steps``."""
+    fed_width: int
+    """Pixels across of the picture that the model was really given."""
+    fed_height: int
+    """Pixels down of the picture that the model was really given."""
+    regridded: bool
+    """``True``: the answer was resampled onto the LQ's grid; ``False``: pixels are untouched."""
+    cost: float = 0.0
+    """What the answer cost, in US dollars; 0 = made here."""
+    origin: Origin = "unknown"
+    """As in the source."""
+    license: str = "unknown"
+    """As in the source."""
+    credit: str | None = None
+    """As in the source."""
+    source: str | None = None
+    """As in the source."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PairInfo:
     """All that is known of a pair but its pixels."""
 
