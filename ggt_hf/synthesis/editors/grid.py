@@ -140,7 +140,7 @@ class Fit:
         """Pixels of the canvas a pixel of the picture, on both axes."""
         scale = min(self.fed[0] / self.size[0], self.fed[1] / self.size[1])
         # A canvas that holds the picture unscaled needs no resampling at all, only padding.
-        return 1.0 if 1.0 <= scale and self._slack < self._step else scale
+        return 1.0 if scale >= 1.0 and self._slack < self._step else scale
 
     @property
     def _slack(self) -> int:
