@@ -10,6 +10,7 @@ GgtError
 │   └── IntegrityError     its bytes are not the bytes that were written
 ├── EditorError            an editor cannot be loaded, or refuses whatever it is asked
 ├── BudgetError            a paid call that the user did not allow
+├── StageError             the workers of a stage cannot start
 ├── ReadError              bytes could not be fetched
 ├── WriteError             bytes could not be stored
 ├── HubError               the Hub refused, or holds something else than was sent
@@ -89,6 +90,10 @@ class EditorError(GgtError):
 
 class BudgetError(GgtError):
     """A paid call that the user did not allow: no price, no cap, or no consent."""
+
+
+class StageError(GgtError):
+    """The workers of a stage cannot start; what single units fail at is recorded instead."""
 
 
 class ReadError(GgtError):
