@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ggt_hf.data.pairs import DatasetPairs
-from ggt_hf.data.reader import DiskCache, RetryPolicy, open_dataset
-from ggt_hf.data.stream import PairStream
-from ggt_hf.data.transforms import RandomGeometry
+from ggt_hf.data.reading.reader import DiskCache, RetryPolicy, open_dataset
+from ggt_hf.data.streaming.pairs import DatasetPairs
+from ggt_hf.data.streaming.stream import PairStream
+from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.errors import ReadError
 from ggt_hf.images import decode
 from tests.data.streaming import keys
