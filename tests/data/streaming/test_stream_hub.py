@@ -14,7 +14,7 @@ from ggt_hf.data.streaming.stream import PairStream
 from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.errors import ReadError
 from ggt_hf.images import decode
-from tests.data.streaming import keys
+from tests.data.streaming.numbered import keys
 from tests.hub_server.faults import FOREVER
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
