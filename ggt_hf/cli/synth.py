@@ -246,7 +246,7 @@ def _show_quote(screen: Output, quote: Quote, run: Synthesis) -> None:
 
 def _sum_up(quote: Quote) -> str:
     """Return a quote as a sentence without its end."""
-    made = f"{quote.num_calls:,} candidates to make"
+    made = f"{quote.num_calls:,} candidate{'s' * (quote.num_calls != 1)} to make"
     if not quote.price:
         return f"{made}, free"
     unknown = f" ({quote.num_unknown} calls of unknown end among it)" if quote.num_unknown else ""
@@ -297,7 +297,7 @@ def _show_report(screen: Output, out: Path, listing: SourceList, report: SynthRe
     if report.stopped:
         raise report.stopped
     if not report.complete or listing.problems:
-        screen.remark(f"  next: {_next_step(report)}")
+        screen.remark(f"  next: {_next_step(report, num_bad=len(listing.problems))}")
         raise typer.Exit(1)
 
 
@@ -316,13 +316,15 @@ def _summary(out: Path, report: SynthReport, num_failed: int) -> str:
     return f"{out}/candidates.jsonl: {'; '.join(parts)}"
 
 
-def _next_step(report: SynthReport) -> str:
+def _next_step(report: SynthReport, *, num_bad: int) -> str:
     """Return what to do about what is missing, as an imperative sentence."""
     counts = report.counts
     if counts.get("unknown"):
         return "Add --retry-unknown to ask again where an answer was lost; it may be paid twice."
     if counts.get("unanswered"):
         return "Run the same command again later: the service did not take every call."
+    if num_bad or counts.get("bad_input"):
+        return "Mend or remove the photographs named above; all others are done."
     if report.num_left:
         return "Run the same command again."
     return "Raise --attempts, change the prompts or the editor, or leave the failures out."

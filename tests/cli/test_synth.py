@@ -188,3 +188,24 @@ def test_what_cannot_be_meant_is_said_in_two_lines(
     assert isinstance(ended.exception, GgtError)
     assert said in ended.exception.message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_provider_out_of_reach_is_not_paid(photos: Path, tmp_path: Path) -> None:
+    words = ("--editor", "hf:http://127.0.0.1:9", "--price", 0.01, "--max-cost", 1, "--yes")
+    done = ggt(photos, tmp_path / "out", *words)
+    assert done.returncode == 1
+    assert "offline" in done.stderr
+    assert not list(read_rows(tmp_path / "out" / "candidates.jsonl"))
+    rows = [row["event"] for _, row in read_rows(tmp_path / "out" / "ledger" / "calls.jsonl")]
+    assert rows.count("intent") == rows.count("withdrawn")
+
+
+def test_photographs_that_are_none_are_named_and_the_others_made(
+    photos: Path, tmp_path: Path
+) -> None:
+    (photos / "haze" / "notes.jpg").write_bytes(b"not a picture")
+    done = ggt(photos, tmp_path / "out", "--editor", "classical")
+    assert done.returncode == 1
+    assert "8 made" in done.stdout
+    assert "haze/notes.jpg" in done.stderr
+    assert "Mend or remove" in done.stderr

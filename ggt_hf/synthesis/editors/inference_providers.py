@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ggt_hf.errors import EditorError
-from ggt_hf.synthesis.editors.editor import Picture, fed_bytes, to_png
+from ggt_hf.synthesis.editors.editor import NoPictureError, Picture, fed_bytes, to_png
 from ggt_hf.synthesis.editors.grid import Fit, Multiples, Size
 from ggt_hf.synthesis.editors.services import connection_failure, http_failure, retry_after
 
@@ -53,7 +53,11 @@ class InferenceProvidersEditor:
     def ask(self, picture: Picture, prompt: str, seed: int) -> bytes:
         """Return the provider's picture as PNG."""
         import httpx2
-        from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
+        from huggingface_hub.errors import (
+            HfHubHTTPError,
+            InferenceTimeoutError,
+            OfflineModeIsEnabled,
+        )
 
         fit = self.fit(picture.size)
         width, height = fit.fed
@@ -72,16 +76,14 @@ class InferenceProvidersEditor:
             wait = retry_after(error.response.headers)
             status = error.response.status_code
             raise http_failure("The provider", picture.key, status, said, wait) from error
-        except ValueError as error:
+        except (ValueError, OfflineModeIsEnabled) as error:
             raise EditorError(
                 f"{self.id} cannot be asked ({error}).",
-                hint="Choose a provider that serves it for image-to-image.",
+                hint="Choose a provider that serves it for image-to-image, and be online.",
             ) from error
         except OSError as error:
             # What PIL raises on bytes that are no picture: an answer, and a useless one.
-            from ggt_hf.synthesis.editors.editor import NoPictureError
-
-            raise NoPictureError("error", f"The provider sent no picture: {error}") from error
+            raise NoPictureError("error", f"The provider sent no picture: {error}.") from error
         return to_png(answer.convert("RGB"))
 
     @cached_property
