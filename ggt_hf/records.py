@@ -82,3 +82,45 @@ class Pair:
     """The encoded low-quality picture, byte for byte as the source gave it."""
     gt: bytes
     """The encoded ground truth, of the same width and height as ``lq``."""
+
+
+Stage = Literal["metrics", "vlm", "review"]
+"""A stage of quality control, in the order they run: measured, judged by a model, by a person."""
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """What one stage of quality control found in one candidate."""
+
+    stage: Stage
+    """Which stage."""
+    passed: bool
+    """Whether the candidate may go on."""
+    scores: Mapping[str, float]
+    """Everything that was measured, finite numbers only; what could not be measured is absent."""
+    reason: str
+    """Why, in a sentence or more; each fault found is named with its number and its limit."""
+    judged_by: str
+    """Who decided: the gate and its thresholds, a model id and revision, or a reviewer's name."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What quality control decided of one candidate, and how it came to it."""
+
+    key: str
+    """The candidate's key."""
+    checks: tuple[Check, ...]
+    """In the order they were made; the last one may be the first that did not pass."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether at least one stage looked at it and none refused it."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def rejected_at(self) -> Stage | None:
+        """The first stage that refused it; ``None`` where none did."""
+        return next((check.stage for check in self.checks if not check.passed), None)
