@@ -9,12 +9,13 @@ contrast, so that haze, darkness and a new tone do not pass for movement.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ggt_hf.quality.planes import Picture, Plane, local_contrast, luminance
+from ggt_hf.quality.planes import Picture, local_contrast, luminance, reduced
 
 MIN_SIDE = 64
 """Pixels of the shorter side under which alignment is not measured."""
@@ -126,8 +127,9 @@ def register(lq: Picture, gt: Picture, alignment: Alignment) -> Registered:
     height, width = lq.shape[:2]
     matrix = alignment.matrix(width, height)
     flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(
-        gt, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    moved = cast(
+        "Picture",
+        cv2.warpAffine(gt, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE),
     )
     corners = np.array(
         [[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]]
@@ -143,10 +145,7 @@ def register(lq: Picture, gt: Picture, alignment: Alignment) -> Registered:
 
 def _contrast(picture: Picture, reduction: float) -> Picture:
     """Return local contrast as eight bits, which Lucas-Kanade takes."""
-    plane: Plane = luminance(picture)
-    if reduction > 1:
-        size = (round(plane.shape[1] / reduction), round(plane.shape[0] / reduction))
-        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    plane = reduced(luminance(picture), reduction)
     contrast = local_contrast(plane, fine=_FINE, coarse=_COARSE)
     return np.clip(contrast * 48 + 128, 0, 255).astype(np.uint8)
 
@@ -175,12 +174,12 @@ def _lucas_kanade(
         before,
         after,
         points,
-        None,
+        points.copy(),
         winSize=(_WINDOW, _WINDOW),
         maxLevel=_LEVELS,
         criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
     )
-    return moved, found
+    return cast("NDArray[np.float32]", moved), cast("NDArray[np.uint8]", found)
 
 
 def _fit_similarity(
@@ -195,7 +194,7 @@ def _fit_similarity(
         miss = np.linalg.norm(moved - (design @ fit).reshape(-1, 2), axis=1)
         scale = max(1.4826 * float(np.median(miss)), 0.1)
         weights = (1 + (miss / scale) ** 2) ** -2.0
-    return fit, weights
+    return np.asarray(fit, np.float64), weights
 
 
 def _design(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -116,7 +116,8 @@ def _check_arguments(
             hint=f"Choose one of {', '.join(DEGRADATIONS)}.",
         )
     for name, picture in (("input", lq), ("candidate", gt)):
-        shape, dtype = getattr(picture, "shape", ()), getattr(picture, "dtype", None)
+        shape: tuple[int, ...] = getattr(picture, "shape", ())
+        dtype = getattr(picture, "dtype", None)
         if dtype != "uint8" or len(shape) != 3 or shape[2] != 3 or 0 in shape:
             raise UsageError(
                 f"The {name} is {dtype} {tuple(shape)}.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ Picture = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 """One channel, ``float32``, ``(H, W)``."""
 
+_BORDER = cv2.BORDER_REFLECT_101
 _CONTRAST_FLOOR = 1.5
 """Grey levels of local contrast under which a place counts as flat, so noise is not blown up."""
 
@@ -23,8 +26,7 @@ def luminance(picture: Picture) -> Plane:
 
 def blurred(plane: Plane, sigma: float) -> Plane:
     """Return `plane` under a Gaussian of `sigma` pixels."""
-    result: Plane = cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-    return result
+    return cast("Plane", cv2.GaussianBlur(plane, (0, 0), sigma, borderType=_BORDER))
 
 
 def local_contrast(plane: Plane, *, fine: float, coarse: float) -> Plane:
@@ -43,5 +45,13 @@ def local_contrast(plane: Plane, *, fine: float, coarse: float) -> Plane:
     """
     band = blurred(plane, fine) - blurred(plane, coarse)
     spread = np.sqrt(np.maximum(blurred(band * band, coarse), 0.0))
-    result: Plane = band / (spread + np.float32(_CONTRAST_FLOOR))
-    return result
+    return cast("Plane", band / (spread + np.float32(_CONTRAST_FLOOR)))
+
+
+def reduced(plane: Plane, factor: float) -> Plane:
+    """Return `plane` with sides `factor` times as short, averaged; itself where 1 or less."""
+    if factor <= 1:
+        return plane
+    height, width = plane.shape
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    return cast("Plane", cv2.resize(plane, size, interpolation=cv2.INTER_AREA))

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
-from ggt_hf.quality.planes import Plane, blurred
+from ggt_hf.quality.planes import Plane, blurred, reduced
 
 _OCTAVES = (0.8, 1.6, 3.2, 6.4)
 """Sigmas in pixels; a band is what lies between two of them, the first is all that is finer."""
@@ -44,11 +43,12 @@ def measure_sharpness(plane: Plane) -> Sharpness:
     """Measure a brightness plane in grey levels, at least 64 pixels a side."""
     blurs = [plane, *(blurred(plane, sigma) for sigma in _OCTAVES)]
     bands = [finer - coarser for finer, coarser in pairwise(blurs)]
-    powers = [_averaged(band * band) for band in bands]
+    squares = [band * band for band in bands]
+    powers = [_averaged(square) for square in squares]
     coarse = powers[2] + powers[3]
     busy = coarse >= np.percentile(coarse, _BUSY)
     strength = [np.log2(np.sqrt(power[busy]) + _NOISE) for power in powers]
-    second, fourth = powers[1][busy], _averaged(bands[1] ** 4)[busy]
+    second, fourth = powers[1][busy], _averaged(squares[1] * squares[1])[busy]
     return Sharpness(
         fine=float(np.median(strength[0] - strength[2])),
         middle=float(np.median(strength[1] - strength[3])),
@@ -59,10 +59,7 @@ def measure_sharpness(plane: Plane) -> Sharpness:
 
 def _averaged(power: Plane) -> Plane:
     """Average over places of about `_PLACE` pixels a side."""
-    height, width = power.shape
-    size = (max(1, width // _PLACE), max(1, height // _PLACE))
-    averaged: Plane = cv2.resize(power, size, interpolation=cv2.INTER_AREA)
-    return averaged
+    return reduced(power, _PLACE)
 
 
 def _naturalness(plane: Plane) -> float:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from ggt_hf.quality.planes import Plane, blurred, local_contrast
+from ggt_hf.quality.planes import Plane, blurred, local_contrast, reduced
 
 _SIDE = 256
 """Longer side of the copies that are compared, in pixels; shorter pictures stay as they are."""
@@ -40,7 +40,10 @@ class StructureKept:
 
 def measure_structure(lq: Plane, gt: Plane) -> StructureKept:
     """Compare two brightness planes in grey levels, of one shape."""
-    one, other = (local_contrast(_reduced(plane), fine=_FINE, coarse=_COARSE) for plane in (lq, gt))
+    factor = max(lq.shape) / _SIDE
+    one, other = (
+        local_contrast(reduced(plane, factor), fine=_FINE, coarse=_COARSE) for plane in (lq, gt)
+    )
     power, other_power = one * one, other * other
     whole = float((one * other).sum() / np.sqrt(power.sum() * other_power.sum() + 1.0))
     here, there = blurred(power, _WINDOW), blurred(other_power, _WINDOW)
@@ -55,15 +58,5 @@ def measure_structure(lq: Plane, gt: Plane) -> StructureKept:
     )
 
 
-def _least(values: Plane, where: np.ndarray) -> float:
+def _least(values: NDArray[np.floating], where: NDArray[np.bool_]) -> float:
     return float(values[where].min()) if where.any() else 1.0
-
-
-def _reduced(plane: Plane) -> Plane:
-    height, width = plane.shape
-    factor = _SIDE / max(height, width)
-    if factor >= 1:
-        return plane
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    reduced: Plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-    return reduced

@@ -81,12 +81,12 @@ def _turn(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[floa
     one, other = _chroma(before), _chroma(after)
     product = np.vdot(one, other)
     power, other_power = np.vdot(one, one).real, np.vdot(other, other).real
-    coherence = abs(product) / max(np.sqrt(power * other_power), 1e-6)
-    growth = np.sqrt(other_power / max(power, 1e-6))
+    coherence = float(abs(product)) / max(float(np.sqrt(power * other_power)), 1e-6)
+    growth = np.sqrt(float(other_power) / max(float(power), 1e-6))
     return float(np.degrees(np.angle(product))), float(growth), float(coherence)
 
 
 def _chroma(colours: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Return the two opponent channels of ``(N, 3)`` colours as one complex number each."""
     red, green, blue = colours.T
-    return (red - green) / np.sqrt(2) + 1j * (red + green - 2 * blue) / np.sqrt(6)
+    return np.asarray((red - green) / np.sqrt(2) + 1j * (red + green - 2 * blue) / np.sqrt(6))
