@@ -14,6 +14,7 @@ from ggt_hf.synthesis.prompting import FixedPrompter
 
 FIXED = "fixed"
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instruction:
     """What an editor is told, and who worded it."""
