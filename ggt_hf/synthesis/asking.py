@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -93,9 +92,11 @@ class Asker:
     """Whether calls of unknown end may be made, and paid, again."""
     patience: Patience = Patience()
     """How services are waited for."""
+    placing: threading.Lock = field(default_factory=threading.Lock)
+    """Held while an LQ is placed: candidates of one source share it."""
 
     def make(self, unit: Unit) -> Candidate | Failure:
-        """Make one candidate and put its target under ``gt/``.
+        """Make one candidate: its target lies under ``gt/``, a copy of its LQ under ``lq/``.
 
         Raises:
             BudgetError: the cap is reached.
@@ -214,10 +215,14 @@ class Asker:
         ledger.end(call, Ended(outcome=outcome, cost=cost, detail=detail))
 
     def _candidate(self, unit: Unit, picture: Picture, seed: int, edit: Edit) -> Candidate:
-        """Put the target where it belongs, and say all about it."""
-        suffix = {"jpeg": "jpg"}.get(kind := inspect(edit.gt, unit.key).format, kind)
-        gt = self.out / "gt" / f"{unit.key}.{suffix}"
+        """Put both pictures where they belong, and say all about them."""
+        lq = self.out / "lq" / f"{unit.source.key}{_suffix(picture.data, unit.key)}"
+        gt = self.out / "gt" / f"{unit.key}{_suffix(edit.gt, unit.key)}"
         try:
+            with self.placing:
+                # Copied, not linked: the folder can be moved, and its files are nobody else's.
+                if not lq.is_file() or lq.read_bytes() != picture.data:
+                    write_durably(lq, picture.data)
             write_durably(gt, edit.gt)
         except OSError as error:
             raise _unwritten(gt, error) from error
@@ -225,8 +230,8 @@ class Asker:
         return Candidate(
             key=unit.key,
             source_key=source.key,
-            lq_path=_relative(Path(source.path), self.out),
-            gt_path=_relative(gt, self.out),
+            lq_path=lq.relative_to(self.out).as_posix(),
+            gt_path=gt.relative_to(self.out).as_posix(),
             degradation=source.degradation or instruction.degradation,
             width=picture.size[0],
             height=picture.size[1],
@@ -258,5 +263,6 @@ def _unwritten(path: Path, error: OSError) -> WriteError:
     )
 
 
-def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+def _suffix(data: bytes, name: str) -> str:
+    kind = inspect(data, name).format
+    return ".jpg" if kind == "jpeg" else f".{kind}"

@@ -10,13 +10,9 @@ from typing import Any, cast
 from ggt_hf.errors import FormatError, SourceError
 from ggt_hf.records import DEGRADATIONS, Degradation, Source
 from ggt_hf.stages import read_rows
+from ggt_hf.synthesis.prompting import FixedPrompter
 
 FIXED = "fixed"
-
-_FIXED_TEXT = (
-    "Restore this photograph to a clean, sharp, natural one of the same moment. Remove whatever "
-    "degrades it. Keep everything else exactly as it is: framing, things, faces, writing and signs."
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +44,7 @@ def read_instructions(prompts: str) -> Instructions:
         FormatError: a line is no prompt.
     """
     if prompts == FIXED:
-        fixed = Instruction(text=_FIXED_TEXT, prompter=FIXED, template="synth-fixed/v1")
-        return lambda source: fixed
+        return _fixed
     path = Path(prompts)
     if not path.is_file():
         raise SourceError(
@@ -69,6 +64,17 @@ def read_instructions(prompts: str) -> Instructions:
         return found
 
     return instruct
+
+
+def _fixed(source: Source) -> Instruction:
+    """Return the fixed prompt for the photograph's category, or for any where nobody said it."""
+    prompt = FixedPrompter(per_category=True).prompt(source.degradation)
+    return Instruction(
+        text=prompt.text,
+        prompter=FIXED,
+        template=prompt.template,
+        degradation=prompt.degradation,
+    )
 
 
 def _names(file: Path, row: Mapping[str, Any]) -> list[str]:

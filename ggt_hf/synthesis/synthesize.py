@@ -1,8 +1,9 @@
 """Sources to candidates: quote first, then make what is not made yet, and stop at the cap.
 
-``OUT/candidates.jsonl`` gets a line as soon as a candidate's target lies under ``OUT/gt``, so a run
-may be killed at any moment, and the same command goes on. When a run has come to its end, the lines
-are in the order of the sources: the file is the same, however often the way there was broken.
+``OUT/candidates.jsonl`` gets a line as soon as a candidate's target lies under ``OUT/gt``, with a
+copy of its photograph under ``OUT/lq``: the folder needs nothing outside itself. So a run may be
+killed at any moment, and the same command goes on. When a run has come to its end, the lines are in
+the order of the sources: the file is the same, however often the way there was broken.
 """
 
 from __future__ import annotations
@@ -235,7 +236,7 @@ class Synthesis:
             if unit is None:
                 continue
             self._refuse_other(candidate, unit)
-            if (self.out / candidate.gt_path).is_file():
+            if all((self.out / path).is_file() for path in (candidate.lq_path, candidate.gt_path)):
                 done.add(candidate.key)
         return done
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ggt_hf.errors import FormatError
+from ggt_hf.errors import FormatError, SourceError
 from ggt_hf.stages import read_rows
 
 
@@ -30,8 +30,11 @@ def read_verdicts(path: Path) -> dict[str, Judged]:
     """Return the verdicts by the key of their candidate; a later line replaces an earlier one.
 
     Raises:
+        SourceError: there is no such file.
         FormatError: a line is no verdict.
     """
+    if not path.is_file():
+        raise SourceError(f"There are no verdicts at {path}.", hint="Run ggt qc first.")
     verdicts = {}
     for number, row in read_rows(path):
         try:

@@ -86,9 +86,9 @@ def test_rejects_teach_preferences(made: Path, tmp_path: Path) -> None:
 
 def test_a_picture_that_changed_after_the_verdict_is_refused(made: Path, photos: Path) -> None:
     verdicts = judge(made, {"rain-p0"})
-    photo = photos / "rain" / "p0.png"
+    photo = made / "lq" / "rain-p0.png"
     photo.write_bytes(photo.read_bytes() + b"\0")
-    with pytest.raises(FormatError, match=r"p0\.png is no longer"):
+    with pytest.raises(FormatError, match=r"rain-p0\.png is no longer"):
         write_pairs(made / "candidates.jsonl", verdicts, made / "pairs.jsonl")
 
 

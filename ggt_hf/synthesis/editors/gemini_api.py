@@ -65,6 +65,7 @@ class GeminiEditor:
     def ask(self, picture: Picture, prompt: str, seed: int) -> bytes:
         """Return the model's picture, as it was sent."""
         client = self._client
+        import httpx2
         from google.genai import errors, types
 
         fit = self.fit(picture.size)
@@ -88,7 +89,7 @@ class GeminiEditor:
             raise http_failure(
                 "The Gemini API", picture.key, error.code, f"{error.status} {error.message}", wait
             ) from error
-        except (OSError, _http_errors()) as error:
+        except (OSError, httpx2.HTTPError) as error:
             raise connection_failure("The Gemini API", picture.key, error) from error
         return _picture_of(response, picture.key)
 
@@ -137,9 +138,3 @@ def _retry_info(error: Any) -> float | None:
     """Return the wait that Google's own RetryInfo asks for, or ``None``."""
     match = re.search(r"retryDelay\W+([\d.]+)s", str(error.details))
     return float(match[1]) if match else None
-
-
-def _http_errors() -> Any:
-    import httpx2
-
-    return httpx2.HTTPError
