@@ -1,7 +1,7 @@
 """The sample's really degraded photographs: prompted, edited, controlled, built into pairs.
 
-The editor is a chain of classical filters, and quality control measures only: enough to show the
-way. The judge and the reviewer are `ggt qc` and `ggt review`; other editors are `ggt synth --editor`.
+The editor is a chain of classical filters, and quality control measures only: enough to show
+the way. Judge and reviewer are `ggt qc` and `ggt review`; other editors: `ggt synth --editor`.
 """
 
 from __future__ import annotations
