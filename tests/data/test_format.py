@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -84,3 +86,18 @@ def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
     for file in first.rglob("*"):
         if file.is_file():
             assert file.read_bytes() == (second / file.relative_to(first)).read_bytes()
+
+
+def test_reading_a_manifest_starts_no_thread(tmp_path: Path) -> None:
+    # A process that ends while Arrow's threads still start is aborted now and then (exit code 134).
+    make_dataset(tmp_path, [make_pair(index) for index in range(3)])
+    code = (
+        "import os, sys, pyarrow.parquet\n"
+        "from ggt_hf.data.manifest import Manifest\n"
+        "threads = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before, data = threads(), open(sys.argv[1], 'rb').read()\n"
+        "rows = list(Manifest.from_parquet(data))\n"
+        "print(len(rows), threads() - before)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "meta/manifest.parquet")]
+    assert subprocess.run(command, capture_output=True, text=True).stdout.split() == ["3", "0"]
