@@ -13,6 +13,7 @@ from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
+from ggt_hf.cli.output import plain_lines
 from ggt_hf.cli.push import push
 from ggt_hf.cli.show import show
 from ggt_hf.cli.validate import validate
@@ -62,5 +63,6 @@ def main() -> None:
     try:
         app()
     except GgtError as error:
-        typer.echo(f"error: {error.message}\n  next: {error.hint}", err=True)
+        # A file's name may hold what a terminal would obey.
+        typer.echo(plain_lines(f"error: {error.message}\n  next: {error.hint}"), err=True)
         sys.exit(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data import schema
+from ggt_hf.data import schema, tarball
 from ggt_hf.data.manifest import DatasetInfo, Manifest
 from ggt_hf.errors import FormatError
 from tests.making import make_dataset, make_pair
@@ -36,6 +36,21 @@ def test_any_name_becomes_a_key(name: str, key: str) -> None:
 def test_a_name_with_nothing_left_is_refused() -> None:
     with pytest.raises(FormatError, match="日本"):
         schema.normalise_key("日本")
+
+
+def test_a_long_name_becomes_a_key_that_a_tar_header_holds() -> None:
+    names = ["long/" * 40 + end for end in ("a", "b")]
+    keys = [schema.normalise_key(name) for name in names]
+    assert len(set(keys)) == 2
+    assert all(schema.is_key(key) and tarball.header(f"{key}.json", 1) for key in keys)
+    assert not schema.is_key("k" * 96)
+
+
+def test_splits_that_datasets_cannot_name() -> None:
+    assert [schema.is_split(name) for name in ("train", "all", "s" * 65, "")] == [
+        True,
+        *[False] * 3,
+    ]
 
 
 def test_a_record_survives_its_json() -> None:
