@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ggt_hf.data.store import PairStore
     from ggt_hf.pages.comparison import Comparison, ComparisonPage, PageTable
 
-DATASET = "ggt-100k"
-"""The folder that the demo builds: beside it, plain `datasets` loads it by this name."""
 PAGE = "index.html"
 """The page that the demo writes."""
 
@@ -50,10 +48,12 @@ def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
         FormatError: a step saw other pairs than the one before it.
     """
     from ggt_hf import sample
+    from ggt_hf.data.bare_name import BARE_NAME
     from ggt_hf.data.build import build_dataset
     from ggt_hf.data.reader import open_dataset
 
-    report = DemoReport(dataset=out / DATASET, page=out / PAGE)
+    # Beside that folder, plain `datasets` loads it by its name.
+    report = DemoReport(dataset=out / BARE_NAME, page=out / PAGE)
     out.mkdir(parents=True, exist_ok=True)
     with _step(report, "build", tell) as said:
         report.num_pairs = build_dataset(sample.PAIRS, report.dataset, overwrite=True).num_pairs

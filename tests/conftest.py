@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.browser", "tests.hub_server.fixtures"]
+pytest_plugins = ["tests.tools", "tests.browser", "tests.hub_server.fixtures"]

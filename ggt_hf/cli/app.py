@@ -13,11 +13,11 @@ from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
-from ggt_hf.cli.output import plain_lines
+from ggt_hf.cli.output import tell_error
 from ggt_hf.cli.push import push
 from ggt_hf.cli.show import show
 from ggt_hf.cli.validate import validate
-from ggt_hf.errors import GgtError
+from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.version import __version__
 
 app = typer.Typer(
@@ -63,6 +63,9 @@ def main() -> None:
     try:
         app()
     except GgtError as error:
-        # A file's name may hold what a terminal would obey.
-        typer.echo(plain_lines(f"error: {error.message}\n  next: {error.hint}"), err=True)
+        tell_error(error)
+        sys.exit(1)
+    except OSError as error:
+        # Written at the very end of a command, where no room knows more: a folder of --out, say.
+        tell_error(WriteError(f"{error}.", hint="Check the path, its permissions and the disk."))
         sys.exit(1)

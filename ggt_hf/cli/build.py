@@ -132,8 +132,9 @@ def _show_rehearsal(screen: Output, found: Rehearsal, *, refused: bool) -> None:
         {"shard": shard.path, "pairs": len(shard.pairs), "bytes": shard.num_bytes}
         for shard in found.shards
     ]
+    num_pairs = sum(len(shard.pairs) for shard in found.shards)
     fields = {
-        "num_pairs": sum(len(shard.pairs) for shard in found.shards),
+        "num_pairs": num_pairs,
         "num_bytes": sum(shard.num_bytes for shard in found.shards),
         "shards": shards,
         "problems": [problem.as_fields() for problem in found.problems],
@@ -148,7 +149,7 @@ def _show_rehearsal(screen: Output, found: Rehearsal, *, refused: bool) -> None:
         screen.remark(f"  - {problem}")
     end = "dropped" if not refused else "refused"
     screen.remark(
-        f"{counted(fields['num_pairs'], 'pair')}, {fields['num_bytes']:,} bytes, "
+        f"{counted(num_pairs, 'pair')}, {fields['num_bytes']:,} bytes, "
         f"{counted(len(shards), 'shard')}; "
         f"{counted(len(found.problems), 'problem')} would be {end}. Nothing was touched."
     )

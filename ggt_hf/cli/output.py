@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from ggt_hf.errors import GgtError
+
 
 class Output:
     """Prints one command's results as text or, with ``--json``, as one JSON document."""
@@ -38,6 +40,12 @@ class Output:
         """Tell the user something on stderr that is no data; silent with ``--quiet``."""
         if not self.quiet:
             typer.echo(plain_lines(text), err=True)
+
+
+def tell_error(error: GgtError) -> None:
+    """Print what went wrong and the next step, in two lines or more, on stderr."""
+    # A file's name may hold what a terminal would obey.
+    typer.echo(plain_lines(f"error: {error.message}\n  next: {error.hint}"), err=True)
 
 
 def _cell(value: Any) -> str:

@@ -188,7 +188,6 @@ def test_unconfigured_the_bare_name_is_the_sample_and_says_so_once(
 
 
 def test_the_real_sample_is_built_once_and_loads() -> None:
-    pytest.importorskip("ggt_hf.data.build", reason="the builder of datasets is not here yet")
     from ggt_hf.data.sample_shards import sample_dataset
 
     folder = sample_dataset()
