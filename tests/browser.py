@@ -1,18 +1,16 @@
-"""A real headless Chromium for the tests of pages, or a clear word that it was missing."""
+"""A real headless Chromium for the tests of pages."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.tools import find_chromium
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 # Only what the test asks for goes over the network: nothing.
 QUIET = (
@@ -24,33 +22,6 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-def find_chromium() -> str | None:
-    """The path of a Chromium, or None."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if find_chromium() is None:
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="no Chromium"))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    left_out = [
-        report.nodeid
-        for report in terminalreporter.stats.get("skipped", [])
-        if "no Chromium" in str(report.longrepr)
-    ]
-    if left_out:
-        terminalreporter.section("left out: tests that need a browser")
-        for nodeid in left_out:
-            terminalreporter.write_line(f"  {nodeid}")
-        terminalreporter.write_line(
-            "To run them: apt install chromium (or set CHROMIUM=/path/to/chrome), then make test."
-        )
 
 
 @pytest.fixture(scope="session")

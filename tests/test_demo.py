@@ -41,7 +41,7 @@ def test_plain_datasets_loads_what_the_demo_built(
     assert len(list(rain)) == 2
 
 
-@pytest.mark.browser
+@pytest.mark.needs("chromium")
 def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
     page.goto((demo / "index.html").as_uri())
     assert page.locator(".slider").count() == 60
@@ -56,7 +56,7 @@ def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
     assert "10%" in style
 
 
-@pytest.mark.browser
+@pytest.mark.needs("chromium")
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_page_fits(demo: Path, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})

@@ -13,6 +13,7 @@ from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
+from ggt_hf.cli.output import tell_error
 from ggt_hf.cli.prompt import prompt
 from ggt_hf.cli.push import push
 from ggt_hf.cli.qc import qc
@@ -20,7 +21,7 @@ from ggt_hf.cli.review import review
 from ggt_hf.cli.show import show
 from ggt_hf.cli.synth import synth
 from ggt_hf.cli.validate import validate
-from ggt_hf.errors import GgtError
+from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.version import __version__
 
 app = typer.Typer(
@@ -70,5 +71,9 @@ def main() -> None:
     try:
         app()
     except GgtError as error:
-        typer.echo(f"error: {error.message}\n  next: {error.hint}", err=True)
+        tell_error(error)
+        sys.exit(1)
+    except OSError as error:
+        # Written at the very end of a command, where no room knows more: a folder of --out, say.
+        tell_error(WriteError(f"{error}.", hint="Check the path, its permissions and the disk."))
         sys.exit(1)

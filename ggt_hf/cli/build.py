@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ggt_hf.cli.options import DryRun, Json, NumWorkers, Quiet, Revision
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.output import Output, counted
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -132,8 +132,9 @@ def _show_rehearsal(screen: Output, found: Rehearsal, *, refused: bool) -> None:
         {"shard": shard.path, "pairs": len(shard.pairs), "bytes": shard.num_bytes}
         for shard in found.shards
     ]
+    num_pairs = sum(len(shard.pairs) for shard in found.shards)
     fields = {
-        "num_pairs": sum(len(shard.pairs) for shard in found.shards),
+        "num_pairs": num_pairs,
         "num_bytes": sum(shard.num_bytes for shard in found.shards),
         "shards": shards,
         "problems": [problem.as_fields() for problem in found.problems],
@@ -148,8 +149,9 @@ def _show_rehearsal(screen: Output, found: Rehearsal, *, refused: bool) -> None:
         screen.remark(f"  - {problem}")
     end = "dropped" if not refused else "refused"
     screen.remark(
-        f"{fields['num_pairs']:,} pairs, {fields['num_bytes']:,} bytes, {len(shards)} shards; "
-        f"{len(found.problems)} problems would be {end}. Nothing was touched."
+        f"{counted(num_pairs, 'pair')}, {fields['num_bytes']:,} bytes, "
+        f"{counted(len(shards), 'shard')}; "
+        f"{counted(len(found.problems), 'problem')} would be {end}. Nothing was touched."
     )
     if found.problems and refused:
         raise typer.Exit(1)
@@ -160,7 +162,8 @@ def _show_report(screen: Output, out: Path, report: BuildReport) -> None:
     for remark in report.remarks:
         screen.remark(remark)
     if report.num_reused_shards:
-        screen.remark(f"{report.num_reused_shards} shards were finished by an earlier run.")
+        earlier = counted(report.num_reused_shards, "shard")
+        screen.remark(f"{earlier} of an earlier, unfinished run taken over.")
     if report.dropped:
         screen.remark(f"Left out {len(report.dropped)}; why: {out}/meta/dropped.jsonl")
     did = "is there already, unchanged" if report.unchanged else "built"
@@ -174,8 +177,7 @@ def _show_report(screen: Output, out: Path, report: BuildReport) -> None:
         "num_dropped": len(report.dropped),
         "root_hash": info.root_hash,
     }
-    shards = "1 shard" if len(info.shards) == 1 else f"{len(info.shards)} shards"
-    screen.result(
-        fields,
-        f"{out}: {did}, {info.num_pairs:,} pairs in {shards}, {info.num_bytes:,} bytes",
-    )
+    size = f"{counted(info.num_pairs, 'pair')} in {counted(len(info.shards), 'shard')}"
+    screen.result(fields, f"{out}: {did}, {size}, {info.num_bytes:,} bytes")
+    if not screen.as_json:
+        screen.remark(f"next: ggt validate {out}")

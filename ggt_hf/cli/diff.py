@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ggt_hf.cli.options import Json, Token
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.output import Output, tell_error
+from ggt_hf.errors import GgtError
 
 if TYPE_CHECKING:
     from ggt_hf.data.reading.inspection import Difference
@@ -22,7 +23,9 @@ def diff(
     json: Json = False,
     token: Token = None,
 ) -> None:
-    """Say which pairs B adds to A, removes and changes; exit with 1 when there are any.
+    """Say which pairs B adds to A, removes and changes.
+
+    Exits like diff(1): 0 the same pairs, 1 other pairs, 2 trouble.
 
     Only the manifests are compared: no picture is fetched.
 
@@ -35,8 +38,12 @@ def diff(
     from ggt_hf.data.reading.inspection import difference
     from ggt_hf.data.reading.reader import open_dataset
 
-    with open_dataset(old, token=token) as before, open_dataset(new, token=token) as after:
-        found = difference(before.manifest, after.manifest)
+    try:
+        with open_dataset(old, token=token) as before, open_dataset(new, token=token) as after:
+            found = difference(before.manifest, after.manifest)
+    except GgtError as error:
+        tell_error(error)
+        raise typer.Exit(2) from error
     Output(as_json=json).result(asdict(found), _text(found))
     if found:
         raise typer.Exit(1)

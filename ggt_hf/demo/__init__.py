@@ -12,8 +12,6 @@ from ggt_hf.demo.report import DemoReport, Steps
 
 __all__ = ["DemoReport", "next_commands", "run_demo"]
 
-DATASET = "ggt-100k"
-"""The folder of the sample's pairs: beside it, plain `datasets` loads it by this name."""
 PAGE = "index.html"
 """The page that the demo writes."""
 
@@ -28,12 +26,14 @@ def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
     Raises:
         FormatError: a step saw other pairs than the one before it.
     """
+    from ggt_hf.data.loading.bare_name import BARE_NAME
     from ggt_hf.demo.page import write_page
     from ggt_hf.demo.pairs import run_pairs
     from ggt_hf.demo.targets import run_targets
 
     out.mkdir(parents=True, exist_ok=True)
-    report = DemoReport(out=out, dataset=out / DATASET, page=out / PAGE)
+    # Beside that folder, plain `datasets` loads it by its name.
+    report = DemoReport(out=out, dataset=out / BARE_NAME, page=out / PAGE)
     steps = Steps(report, tell)
     run_pairs(report, steps)
     run_targets(report, steps)

@@ -176,6 +176,21 @@ def test_diff_names_what_changed(root: Path, tmp_path: Path) -> None:
     assert text.endswith("1 added, 1 removed, 2 changed\n")
 
 
+def test_diff_tells_trouble_from_difference(root: Path, tmp_path: Path) -> None:
+    done = ggt("diff", root, tmp_path / "absent", code=2)
+    assert "absent" in done.stderr and "next: " in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_not_a_traceback(root: Path) -> None:
+    key = json.loads(ggt("ls", root, "--limit", "1", "--json").stdout)[0]["key"]
+    words = "show", str(root), key, "--out", "/proc/no-such-place"
+    done = subprocess.run(
+        [sys.executable, "-m", "ggt_hf", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and done.stderr.startswith("error: ")
+    assert "/proc/no-such-place" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_diff_of_two_revisions(pushed: Hub, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "new", PAIRS[1:])
     pushed.api().upload_folder(

@@ -59,6 +59,12 @@ def test_linking_again_renews_and_says_whether_it_did(root: Path, tmp_path: Path
     assert changed("--to", str(tmp_path / "other"))
 
 
+def test_a_dry_run_builds_no_sample(tmp_path: Path) -> None:
+    _, remarks = ggt("link", "new", "--dry-run")
+    assert "would name the embedded sample" in remarks
+    assert not (tmp_path / "cache").exists() and not Path("new").exists()
+
+
 def test_a_dry_run_touches_nothing(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     out, _ = ggt("link", "new", "--to", "data/pairs", "--dry-run")

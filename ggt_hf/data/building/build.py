@@ -210,8 +210,10 @@ def _build_in(place: Staging, listing: Listing, options: BuildOptions) -> BuildR
         bad = {problem.key for problem in problems}
         pairs = [pair for pair in pairs if pair.info.key not in bad]
     else:
+        first = f" the first: {min(dropped)}" if dropped else ""
         raise SourceError(
-            "No pair is left to build.", hint="See what is wrong with them with --dry-run."
+            f"No pair is left to build: {len(dropped)} problems,{first}",
+            hint="List all of them with --dry-run.",
         )
     info = _complete(place, built, dropped)
     return BuildReport(
@@ -297,7 +299,8 @@ def _check(pairs: Sequence[PairSource], options: BuildOptions) -> list[Problem]:
 
 def _remarks(listing: Listing) -> tuple[str, ...]:
     unknown = sum(pair.info.license == "unknown" for pair in listing.pairs)
-    licence = f"{unknown} pairs have no known licence; say it with --license if you know it."
+    pairs = "1 pair has" if unknown == 1 else f"{unknown:,} pairs have"
+    licence = f"{pairs} no known licence; say it with --license if you know it."
     return (*listing.remarks, *([licence] if unknown else []))
 
 

@@ -120,8 +120,9 @@ def staging(out: Path) -> Iterator[Staging]:
             ) from error
         yield place
     finally:
-        with suppress(OSError):  # it holds work to go on with, or became OUT
-            place.folder.rmdir()
+        for folder, _, _ in os.walk(place.folder, topdown=False):
+            with suppress(OSError):  # it holds work to go on with, or became OUT
+                Path(folder).rmdir()
         os.close(handle)
 
 

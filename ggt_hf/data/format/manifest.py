@@ -219,8 +219,11 @@ class Manifest:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(io.BytesIO(data)).select(arrow_schema().names)
-            return cls(table.cast(arrow_schema()))
+            # `pq.read_table` reads with threads, and a short command that ends while they still
+            # start is aborted by the C++ runtime now and then ("terminate called ...").
+            with pq.ParquetFile(pa.BufferReader(data)) as file:
+                table = file.read(columns=arrow_schema().names, use_threads=False)
+            return cls(table.select(arrow_schema().names).cast(arrow_schema()))
         except (pa.ArrowException, KeyError, ValueError, OSError) as error:
             raise FormatError(
                 f"{name} is no manifest of format v{FORMAT_VERSION} ({error}).",

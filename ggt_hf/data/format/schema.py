@@ -7,11 +7,13 @@ A shard is an ordinary uncompressed tar. A pair is three adjacent members in thi
     KEY.json    everything else, as `FEATURES_YAML` declares it
 
 Keys match ``[a-z0-9_-]+``: WebDataset readers cut a member's name at its first dot. They do not
-begin with ``__``: stock readers skip such members without a word.
+begin with ``__``: stock readers skip such members without a word. They have at most 95 characters:
+a plain tar header holds 100 bytes of a name.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -44,8 +46,10 @@ INFO_PATH = "meta/info.json"
 """Written last: its existence means that the dataset is complete."""
 CARD_PATH = "README.md"
 
-_KEY = re.compile(r"(?!__)[a-z0-9_-]+")
-_SPLIT = re.compile(r"[a-z0-9_]+")
+_MAX_KEY = 95
+_KEY = re.compile(rf"(?!__)[a-z0-9_-]{{1,{_MAX_KEY}}}")
+_SPLIT = re.compile(r"(?!all$)[a-z0-9_]{1,64}")
+"""``all`` is a word of `datasets`: every split together."""
 _SHARD = re.compile(
     r"data/(?P<category>[a-z_]+)/(?P<split>[a-z0-9_]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tar"
 )
@@ -123,13 +127,14 @@ def is_key(text: str) -> bool:
 
 
 def is_split(text: str) -> bool:
-    """Say whether `text` may name a split: lower-case letters, digits and ``_``."""
+    """Say whether `text` may name a split: at most 64 of a-z, 0-9 and ``_``, and not ``all``."""
     return _SPLIT.fullmatch(text) is not None
 
 
 def normalise_key(text: str) -> str:
     """Bring any name into the alphabet of keys: accents dropped, the rest joined by ``-``.
 
+    Of a name that is too long the beginning is kept, and a hash of all of it stands for the rest.
     Different names can become one key; whoever calls this must refuse the collision.
 
     Raises:
@@ -138,6 +143,9 @@ def normalise_key(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     key = re.sub(r"[^a-z0-9_-]+", "-", plain.lower()).strip("-")
     key = re.sub(r"^__+", "_", key)
+    if len(key) > _MAX_KEY:
+        whole = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        key = f"{key[: _MAX_KEY - 13]}-{whole[:12]}"
     if not key:
         raise FormatError(
             f"The name {text!r} has no letter or digit that a key can hold.",

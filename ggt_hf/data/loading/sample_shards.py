@@ -11,18 +11,21 @@ from ggt_hf.data.format.schema import FORMAT_VERSION, INFO_PATH
 from ggt_hf.data.reading.cache import default_folder
 
 
+def sample_folder() -> Path:
+    """Return where the embedded sample lies, or would be built: another sample, another folder."""
+    from ggt_hf import sample
+
+    return default_folder() / "sample" / _fingerprint(sample.PAIRS.parent) / "ggt-100k"
+
+
 def sample_dataset() -> Path:
     """Return the folder of the embedded sample, built if it is not there yet.
 
-    Another sample or shard format gets another folder. Processes that build it at the same time
-    do not disturb each other: it appears by one rename.
+    Processes that build it at the same time do not disturb each other: it appears by one rename.
     """
-    from ggt_hf import sample
-
-    home = default_folder() / "sample" / _fingerprint(sample.PAIRS.parent)
-    folder = home / "ggt-100k"
+    folder = sample_folder()
     if not (folder / INFO_PATH).is_file():
-        home.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         _build_into(folder)
     return folder
 

@@ -51,13 +51,15 @@ def default_folder() -> Path:
 
 
 class DiskCache:
-    """Files by their path below a folder, bounded in bytes, the longest unused evicted first.
+    """Files by their path below ``BASE/reads``, bounded in bytes, the longest unused evicted first.
+
+    What else lies in BASE, such as the sample or the stub of ``ggt link --everywhere``, stays.
 
     A disk that is full or read-only costs the caching, never the read. Thread-safe; pickled, it
     points at the same folder.
 
     Args:
-        folder: where; ``None`` = ``GGT_CACHE``, or ``ggt`` under ``HF_HOME``.
+        base: where; ``None`` = ``GGT_CACHE``, or ``ggt`` under ``HF_HOME``.
         max_bytes: the bound; ``None`` = `DEFAULT_MAX_BYTES`, or half of the free disk where that
             is less. Each further process that writes at the same time may overstep it by a
             sixteenth.
@@ -66,12 +68,13 @@ class DiskCache:
         UsageError: `max_bytes` is below 1.
     """
 
-    def __init__(self, folder: str | Path | None = None, max_bytes: int | None = None) -> None:
+    def __init__(self, base: str | Path | None = None, max_bytes: int | None = None) -> None:
         if max_bytes is not None and max_bytes < 1:
             raise UsageError(
                 f"A cache of {max_bytes} bytes holds nothing.", hint="Give a positive size."
             )
-        self.folder = Path(folder).expanduser() if folder else default_folder()
+        self.base = Path(base).expanduser() if base else default_folder()
+        self.folder = self.base / "reads"
         self._asked_bytes = max_bytes
         self._lock = ForkSafeLock()
         self._max_bytes: int | None = max_bytes
@@ -80,7 +83,7 @@ class DiskCache:
         self._proven: set[int] = set()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return DiskCache, (self.folder, self._asked_bytes)
+        return DiskCache, (self.base, self._asked_bytes)
 
     @property
     def max_bytes(self) -> int:

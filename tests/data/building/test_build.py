@@ -192,6 +192,7 @@ def test_nothing_left_to_build(tmp_path: Path) -> None:
     src = write_files(tmp_path / "src", {"rain/LQ/1.png": b"", "rain/GT/1.png": png(0)})
     with pytest.raises(SourceError, match="No pair is left"):
         build_dataset(src, tmp_path / "out", drop_bad=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["src"]
 
 
 def test_the_same_again_is_left_alone(src: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ggt_hf.data.building.soundness import prove
 from ggt_hf.errors import ImageError
-from ggt_hf.images import inspect
+from ggt_hf.images import decode, inspect
 from tests.making import encoded, picture
 
 WIDE = picture(0, 160, 96)
@@ -22,7 +22,6 @@ SOUND = {
     "webp": encoded(WIDE, "WEBP"),
     "grey jpeg": encoded(WIDE[..., 0], "JPEG"),
     "grey png": encoded(WIDE[..., 0]),
-    "sixteen bits": encoded(np.arange(96 * 64, dtype=np.uint16).reshape(64, 96)),
     "tiny jpeg": encoded(WIDE[:1, :1], "JPEG"),
     "tiny png": encoded(WIDE[:1, :1]),
 }
@@ -45,6 +44,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 @pytest.mark.parametrize("name", SOUND)
 def test_sound_pictures_pass(name: str, check: str) -> None:
     assert prove(SOUND[name], name, check) == inspect(SOUND[name], name)
+
+
+def test_deep_grey_is_refused_because_readers_would_clip_it_to_white() -> None:
+    deep = encoded(np.arange(96 * 64, dtype=np.uint16).reshape(64, 96))
+    for read in (prove, decode):
+        with pytest.raises(ImageError, match=r"deep\.png is grey with more than 8 bits"):
+            read(deep, "deep.png")
 
 
 def test_unusual_but_sound_pictures_pass() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -220,6 +221,60 @@ def test_an_unreadable_manifest(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "pairs.jsonl").write_bytes(content)
     with pytest.raises(SourceError, match="cannot be read as a manifest"):
         read_source(tmp_path / "pairs.jsonl", Labels())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "cause"),
+    [
+        ("csv", "", "holds no row"),
+        ("csv", "a.jpg,b.png\n", "holds no row"),
+        ("csv", "lq;gt\na.jpg;b.png\n", r"no column lq and gt \(it has lq;gt\)"),
+        ("jsonl", '{"lq": "a.jpg"}\n', "no column gt"),
+        ("jsonl", '{"lq": 1, "gt": 2}\n{"lq"', "after row 1"),
+        ("jsonl", "[" * 100_000, "cannot be read as a manifest"),
+    ],
+)
+def test_a_manifest_that_cannot_be_meant(tmp_path: Path, kind: str, text: str, cause: str) -> None:
+    (tmp_path / f"pairs.{kind}").write_text(text)
+    with pytest.raises(SourceError, match=cause):
+        read_source(tmp_path / f"pairs.{kind}", RAIN)
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ({"provenance": {"seed": 2**63}}, "more than 64 bits"),
+        ({"provenance": {"seed": float("inf")}}, "provenance that cannot be read"),
+        ({"provenance": {"editor": 5}}, "editor is no text"),
+        ({"scores": {"psnr": 10**400}}, "scores that cannot be read"),
+        ({"prompt": "\ud800"}, "half a character"),
+        ({"split": "all"}, "split 'all', which cannot name one"),
+        ({"lq": [1]}, "no path as its lq, but list"),
+    ],
+)
+def test_a_row_that_no_reader_could_give_back(
+    tmp_path: Path, said: dict[str, object], cause: str
+) -> None:
+    write_files(tmp_path, pair_files("{}/1"))
+    rows = [{"lq": "LQ/1.jpg", "gt": "GT/1.png"}, {"lq": "LQ/1.jpg", "gt": "GT/1.png", **said}]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    listing = read_source(tmp_path / "pairs.jsonl", RAIN)
+    assert cause in causes(listing) and len(listing.problems) == len(listing.pairs) == 1
+
+
+def test_a_row_with_more_cells_than_the_header(tmp_path: Path) -> None:
+    write_files(tmp_path, pair_files("{}/1"))
+    (tmp_path / "pairs.csv").write_text("lq,gt,credit\nLQ/1.jpg,GT/1.png,Doe, Jane\n")
+    assert "row 1 has more cells" in causes(read_source(tmp_path / "pairs.csv", RAIN))
+
+
+def test_a_pipe_is_passed_over(tmp_path: Path) -> None:
+    write_files(tmp_path, pair_files("{}/1"))
+    os.mkfifo(tmp_path / "LQ/2.jpg")
+    os.mkfifo(tmp_path / "more.zip")
+    listing = read_source(tmp_path, RAIN)
+    assert len(described(listing)) == 1
+    assert listing.remarks == ["Passed over 2 files that are no pictures: LQ/2.jpg, more.zip"]
 
 
 def rows_of(count: int) -> dict[str, list[object]]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from ggt_hf.data.format import schema
+from ggt_hf.data.format import schema, tarball
 from ggt_hf.data.format.manifest import DatasetInfo, Manifest
 from ggt_hf.errors import FormatError
 from tests.making import make_dataset, make_pair
@@ -34,6 +36,21 @@ def test_any_name_becomes_a_key(name: str, key: str) -> None:
 def test_a_name_with_nothing_left_is_refused() -> None:
     with pytest.raises(FormatError, match="日本"):
         schema.normalise_key("日本")
+
+
+def test_a_long_name_becomes_a_key_that_a_tar_header_holds() -> None:
+    names = ["long/" * 40 + end for end in ("a", "b")]
+    keys = [schema.normalise_key(name) for name in names]
+    assert len(set(keys)) == 2
+    assert all(schema.is_key(key) and tarball.header(f"{key}.json", 1) for key in keys)
+    assert not schema.is_key("k" * 96)
+
+
+def test_splits_that_datasets_cannot_name() -> None:
+    assert [schema.is_split(name) for name in ("train", "all", "s" * 65, "")] == [
+        True,
+        *[False] * 3,
+    ]
 
 
 def test_a_record_survives_its_json() -> None:
@@ -84,3 +101,18 @@ def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
     for file in first.rglob("*"):
         if file.is_file():
             assert file.read_bytes() == (second / file.relative_to(first)).read_bytes()
+
+
+def test_reading_a_manifest_starts_no_thread(tmp_path: Path) -> None:
+    # A process that ends while Arrow's threads still start is aborted now and then (exit code 134).
+    make_dataset(tmp_path, [make_pair(index) for index in range(3)])
+    code = (
+        "import os, sys, pyarrow.parquet\n"
+        "from ggt_hf.data.format.manifest import Manifest\n"
+        "threads = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before, data = threads(), open(sys.argv[1], 'rb').read()\n"
+        "rows = list(Manifest.from_parquet(data))\n"
+        "print(len(rows), threads() - before)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "meta/manifest.parquet")]
+    assert subprocess.run(command, capture_output=True, text=True).stdout.split() == ["3", "0"]

@@ -333,10 +333,10 @@ def test_a_damaged_cache_is_fetched_again(pushed: Hub, cache: DiskCache, damage:
         data = file.read_bytes()
         changed = {"cut": data[:-9], "flip": bytes([data[0] ^ 1]) + data[1:], "empty": b""}
         file.unlink() if damage == "gone" else file.write_bytes(changed[damage])
-    again = DiskCache(cache.folder)
+    again = DiskCache(cache.base)
     assert contents(open_dataset(REPO, cache=again)) == EXPECTED
     pushed.log.clear()
-    assert contents(open_dataset(REPO, cache=DiskCache(cache.folder))) == EXPECTED
+    assert contents(open_dataset(REPO, cache=DiskCache(cache.base))) == EXPECTED
     assert len(pushed.log.select(server="cdn")) == 0
 
 
@@ -383,6 +383,16 @@ def test_the_longest_unused_goes_first(tmp_path: Path) -> None:
     assert again.get("a") == bytes(250)  # used now: b is the oldest
     again.put("d", bytes(250))
     assert [name for name in "abcd" if again.get(name) is None] == ["b"]
+
+
+def test_eviction_touches_nothing_but_what_was_read(tmp_path: Path) -> None:
+    stub = tmp_path / "link/ggt-100k/README.md"
+    stub.parent.mkdir(parents=True)
+    stub.write_bytes(bytes(5000))
+    cache = DiskCache(tmp_path, max_bytes=1000)
+    for name in ("a", "b", "c", "d", "e"):
+        cache.put(name, bytes(250))
+    assert stub.is_file() and cache.get("a") is None and cache.get("e") is not None
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_speed(pushed: Hub) -> None:
@@ -438,7 +448,7 @@ def test_an_altered_whole_shard_is_not_used(pushed: Hub, cache: DiskCache, damag
         data = bytearray(file.read_bytes())
         data[600] ^= 1
         file.write_bytes(data)
-    fresh = open_dataset(REPO, cache=DiskCache(cache.folder))
+    fresh = open_dataset(REPO, cache=DiskCache(cache.base))
     assert contents(fresh) == EXPECTED
     fresh.prefetch(SHARD)
     assert hashlib.sha256(file.read_bytes()).hexdigest() == next(

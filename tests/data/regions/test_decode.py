@@ -75,7 +75,6 @@ OTHERS = {
     "palette png": lambda: encoding.converted("P", "PNG"),
     "transparent palette png": lambda: encoding.converted("P", "PNG", transparency=3),
     "bilevel png": lambda: encoding.converted("1", "PNG"),
-    "16-bit png": encoding.sixteen_bit,
     "interlaced png": encoding.interlaced,
     "animated png": encoding.animated,
     "webp": lambda: encoded(picture(5, 61, 47), "WEBP"),

@@ -70,7 +70,7 @@ class Labels:
         if not is_split(self.split):
             raise UsageError(
                 f"{self.split!r} cannot name a split.",
-                hint="Give lower-case letters, digits and '_', as in --split train.",
+                hint="Give at most 64 lower-case letters, digits and '_', but not 'all'.",
             )
         if self.origin is not None and self.origin not in ORIGINS:
             raise UsageError(
@@ -106,7 +106,7 @@ class Labeller:
             SourceError: a word is missing, contradictory, or outside its vocabulary.
         """
         said = {name: value for name, value in columns.items() if value not in (None, "")}
-        return PairInfo(
+        info = PairInfo(
             key=normalise_key(str(said.get("key", key))),
             split=self._split(said.get("split"), reading, source),
             degradation=self._category(said.get("category"), reading, source),
@@ -118,6 +118,8 @@ class Labeller:
             origin=_origin(said.get("origin") or self.labels.origin, source),
             source=_text(said.get("source")) or source,
         )
+        _refuse_broken_text(info, source)
+        return info
 
     def _category(self, column: Any, reading: Reading, source: str) -> Degradation:
         if column is not None:
@@ -148,7 +150,7 @@ class Labeller:
             if not is_split(split):
                 raise SourceError(
                     f"{source} has the split {column!r}, which cannot name one.",
-                    hint="Write lower-case letters, digits and '_'.",
+                    hint="Write at most 64 lower-case letters, digits and '_', but not 'all'.",
                 )
             return split
         if len(reading.splits) > 1:
@@ -162,6 +164,16 @@ def _contradiction(source: str, what: str, words: frozenset[Any]) -> SourceError
         f"The folders of {source} name more than one {what}: {', '.join(sorted(words))}.",
         hint=f"Rename one, or say what a name means with --map NAME={what.upper()}.",
     )
+
+
+def _refuse_broken_text(info: PairInfo, source: str) -> None:
+    try:
+        encode_json(info)
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            f"The record of {source} holds half a character ({error.reason}).",
+            hint="Write names, prompts and credits in valid UTF-8.",
+        ) from error
 
 
 def _text(value: Any) -> str | None:
@@ -188,12 +200,20 @@ def _scores(value: Any, source: str) -> dict[str, float]:
         scores = {str(m): float(v) for m, v in given.items() if v is not None}
         if not all(math.isfinite(v) for v in scores.values()):
             raise ValueError("a score is not finite")
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise SourceError(
             f"{source} has scores that cannot be read ({error}).",
             hint='Write them as JSON: {"psnr": 23.5}.',
         ) from error
     return scores
+
+
+def _int64(value: Any) -> int:
+    """Return a seed as the column that is declared for it holds it."""
+    seed = int(value)
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"the seed {str(value)[:40]} has more than 64 bits")
+    return seed
 
 
 def _provenance(value: Any, source: str) -> Provenance:
@@ -203,9 +223,12 @@ def _provenance(value: Any, source: str) -> Provenance:
         if settings is not None and not isinstance(settings, str):
             given["settings"] = json.dumps(settings, sort_keys=True)
         if given.get("seed") is not None:
-            given["seed"] = int(given["seed"])
+            given["seed"] = _int64(given["seed"])
+        wrong = [n for n, v in given.items() if n != "seed" and not isinstance(v, str | None)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is no text")
         return Provenance(**given)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         fields = ", ".join(Provenance.__dataclass_fields__)
         raise SourceError(
             f"{source} has a provenance that cannot be read ({error}).",

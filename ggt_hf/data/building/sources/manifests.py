@@ -32,18 +32,26 @@ def list_manifest(src: Path, labeller: Labeller) -> Listing:
     """
     listing = Listing()
     unknown: set[str] = set()
+    number = 0
     try:
         for number, row in enumerate(_rows(src), start=1):
-            unknown.update(str(name) for name in row if name not in _KNOWN)
+            if number == 1:
+                _refuse_other_columns(src, row)
+            unknown.update(name for name in row if name and name not in _KNOWN)
             try:
                 listing.pairs.append(_pair(src, labeller, row, f"{src.name}, row {number}"))
             except GgtError as error:
                 listing.problems.append(Problem.of(error, f"{src.name}:{number}"))
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
         raise SourceError(
-            f"{src} cannot be read as a manifest ({error}).",
+            f"{src} cannot be read as a manifest, after row {number} ({error}).",
             hint="Write one row a pair, as JSONL, CSV or parquet in UTF-8, with columns lq and gt.",
         ) from error
+    if not number:
+        raise SourceError(
+            f"{src} holds no row.",
+            hint="Write one row a pair, with columns lq and gt; CSV begins with these names.",
+        )
     if unknown:
         listing.remarks.append(f"Passed over unknown columns: {', '.join(sorted(unknown))}")
     return listing
@@ -70,7 +78,21 @@ def _rows(src: Path) -> Iterator[Mapping[str, Any]]:
                 yield row
 
 
+def _refuse_other_columns(src: Path, row: Mapping[str, Any]) -> None:
+    missing = [name for name in ("lq", "gt") if name not in row]
+    if missing:
+        columns = ", ".join(str(name) for name in row) or "none"
+        raise SourceError(
+            f"{src} has no column {' and '.join(missing)} (it has {columns[:200]}).",
+            hint="Call the columns of the pictures' paths lq and gt; cells of CSV end in commas.",
+        )
+
+
 def _pair(src: Path, labeller: Labeller, row: Mapping[str, Any], where: str) -> PairSource:
+    if None in row:
+        raise SourceError(
+            f"{where} has more cells than the header.", hint='Write commas in "quotes".'
+        )
     lq, gt = _blob(src, row, "lq", where), _blob(src, row, "gt", where)
     reading = labeller.vocabulary.read(lq.name)
     columns = {name: row.get(name) for name in COLUMNS}
@@ -82,12 +104,17 @@ def _blob(src: Path, row: Mapping[str, Any], column: str, where: str) -> FileBlo
     given = row.get(column)
     if not given:
         raise SourceError(f"{where} has no {column}.", hint=f"Fill the column {column}.")
-    if "://" in str(given):
+    if not isinstance(given, str):
+        raise SourceError(
+            f"{where} has no path as its {column}, but {type(given).__name__}.",
+            hint="Write paths; pictures inside of parquet are read from the folder that holds it.",
+        )
+    if "://" in given:
         raise SourceError(
             f"{where} has a URL as its {column}: {given}.",
             hint="Download the pictures first, and name the files.",
         )
-    path = src.parent / str(given)
+    path = src.parent / given
     try:
         status = path.stat()
     except (OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,14 +82,17 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _add(tree: Tree, root: Path, path: Path) -> None:
     shown = path.relative_to(root).as_posix()
-    if path.suffix.lower() == ".zip":
-        _add_zip(tree, path, inside=shown[: -len(".zip")], shown=shown)
-        return
     try:
         status = path.stat()
     except OSError as error:
         cause = f"{shown} cannot be read ({error.strerror})."
         tree.problems.append(_problem(shown, cause, "Mend the link or the permissions."))
+        return
+    if not stat.S_ISREG(status.st_mode):
+        tree.ignored.append(shown)  # a pipe or a device: reading it may never end
+        return
+    if path.suffix.lower() == ".zip":
+        _add_zip(tree, path, inside=shown[: -len(".zip")], shown=shown)
         return
     _add_picture(tree, shown, FileBlob.of(shown, path, status))
 

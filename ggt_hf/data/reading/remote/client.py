@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from ggt_hf.data.reading.remote.retrying import Patience, RetryPolicy, SetbackError, asked_delay
+from ggt_hf.data.reading.remote.retrying import (
+    PASSING,
+    Patience,
+    RetryPolicy,
+    SetbackError,
+    asked_delay,
+)
 from ggt_hf.errors import GgtError, HubError, ReadError
 from ggt_hf.version import __version__
 
@@ -15,9 +21,6 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
-
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
-"""Statuses that pass by themselves."""
 
 
 class HubClient:
@@ -117,7 +120,7 @@ class HubClient:
 
 def insist_on_service(response: httpx2.Response) -> None:
     """Raise a `SetbackError` for a status that passes by itself."""
-    if response.status_code in _PASSING:
+    if response.status_code in PASSING:
         raise SetbackError(
             f"status {response.status_code}", asked_delay=asked_delay(response.headers)
         )

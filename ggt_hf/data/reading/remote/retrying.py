@@ -15,6 +15,9 @@ from ggt_hf.data.reading.forksafe import ForkSafeLock
 
 T = TypeVar("T")
 
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that may be gone at the next attempt."""
+
 _RATE_LIMIT = re.compile(r"\br\s*=\s*0\s*;\s*t\s*=\s*(\d+)")
 """``RateLimit: "resolvers";r=0;t=55``: nothing remains, the window opens again in 55 s."""
 
