@@ -116,7 +116,7 @@ def _with_restarts(data: bytes, name: str) -> Seekable:
     rewritten = _jpegtran(program, data, "-restart", f"{cell_mcus(frame)}B")
     plain = _jpegtran(program, data)
     if rewritten is None or plain is None:
-        return _unchanged(data, "jpegtran found it damaged")
+        return _unchanged(data, "jpegtran could not read it")
     # Without their restart markers both must be one file: same coefficients, tables, metadata.
     if _jpegtran(program, rewritten) != plain or not _same_pixels(data, rewritten, name):
         return _unchanged(data, "its rewriting was not lossless")
@@ -130,7 +130,10 @@ def _with_restarts(data: bytes, name: str) -> Seekable:
 
 def _jpegtran(program: str, data: bytes, *options: str) -> bytes | None:
     command = [program, "-copy", "all", "-optimize", *options]
-    done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
     return done.stdout if done.returncode == 0 else None
 
 
