@@ -17,7 +17,6 @@ from ggt_hf.data.build import build, list_pairs
 from ggt_hf.data.planning import BuildOptions
 from ggt_hf.data.reader import open_dataset
 from ggt_hf.data.regions import Region, decode_region
-from ggt_hf.data.regions.png import parse_strips
 from ggt_hf.data.rewriting import SEEKABLE_PATH
 from ggt_hf.data.schema import MANIFEST_PATH
 from ggt_hf.data.seekable import find_jpegtran
@@ -73,11 +72,9 @@ def test_bytes_change_and_pixels_do_not(src: Path, built: Path) -> None:
                 if "whole" in row.key:
                     assert data == original.read_bytes()
                     assert index is None
-                elif suffix == "LQ":
+                else:
                     assert data != original.read_bytes()
                     assert index is not None
-                else:
-                    assert parse_strips(data) is not None
 
 
 def test_it_is_said_of_each_pair_and_counted_for_all(built: Path) -> None:
@@ -161,8 +158,8 @@ def test_the_same_again_is_found_to_be_there(src: Path, built: Path, tmp_path: P
     plain = tmp_path / "plain"
     build_dataset(src, plain, shard_size=SHARD, license="CC0-1.0")
     assert not (plain / SEEKABLE_PATH).exists()
-    report = build(list_pairs(src, plain, labels), plain, BuildOptions(**{
-        "shard_size": SHARD, "seekable": True, "overwrite": True}))  # fmt: skip
+    options = BuildOptions(shard_size=SHARD, seekable=True, overwrite=True)
+    report = build(list_pairs(src, plain, labels), plain, options)
     assert not report.unchanged
     assert tree_bytes(plain) == tree_bytes(built)
 
@@ -172,7 +169,7 @@ def test_without_jpegtran_nothing_starts(
 ) -> None:
     assert find_jpegtran()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingExtraError, match="jpegtran, which is not on the PATH.*install"):
+    with pytest.raises(MissingExtraError, match=r"jpegtran, which is not on the PATH.*install"):
         build_dataset(src, tmp_path / "out", seekable=True)
     assert list(tmp_path.iterdir()) == []
     files = {f"rain/{s}/1.png": side(i, "PNG") for i, s in enumerate(("LQ", "GT"))}
