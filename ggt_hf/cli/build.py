@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
     from ggt_hf.data.building.build import BuildReport, Rehearsal
+    from ggt_hf.data.building.rewriting import NotSeekable
 
 _INTERRUPTED = 130
 """Exit code of a command stopped by Ctrl-C, as shells have it."""
@@ -71,6 +74,12 @@ def build(  # noqa: PLR0913 - one parameter a flag
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the dataset at OUT.")
     ] = False,
+    seekable: Annotated[
+        bool,
+        typer.Option(
+            "--seekable", help="Rewrite pictures without loss, so that training crops decode alone."
+        ),
+    ] = False,
     num_workers: NumWorkers = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -84,6 +93,7 @@ def build(  # noqa: PLR0913 - one parameter a flag
     ggt build photos/ my-pairs --category rain --license CC-BY-4.0
     ggt build GGT-100K/ ggt-100k --origin generated --license CC-BY-NC-ND-4.0
     ggt build pairs.jsonl my-pairs --dry-run
+    ggt build photos/ my-pairs --category rain --seekable
     ggt build ORG/pairs my-pairs --lq-column input --gt-column edited
     """
     from ggt_hf.data.building.build import build as build_listing
@@ -105,6 +115,7 @@ def build(  # noqa: PLR0913 - one parameter a flag
         check=check,  # type: ignore[arg-type]  # BuildOptions refuses other words
         drop_bad=drop_bad,
         overwrite=overwrite,
+        seekable=seekable,
         num_workers=num_workers,
         quiet=quiet,
     )
@@ -166,6 +177,8 @@ def _show_report(screen: Output, out: Path, report: BuildReport) -> None:
         screen.remark(f"{earlier} of an earlier, unfinished run taken over.")
     if report.dropped:
         screen.remark(f"Left out {len(report.dropped)}; why: {out}/meta/dropped.jsonl")
+    if report.left is not None:
+        screen.remark(_rewriting(info.num_pairs, report.left))
     did = "is there already, unchanged" if report.unchanged else "built"
     fields: dict[str, Any] = {
         "path": str(out),
@@ -175,9 +188,20 @@ def _show_report(screen: Output, out: Path, report: BuildReport) -> None:
         "num_shards": len(info.shards),
         "counts": info.counts(),
         "num_dropped": len(report.dropped),
+        "num_not_seekable": None if report.left is None else len(report.left),
         "root_hash": info.root_hash,
     }
     size = f"{counted(info.num_pairs, 'pair')} in {counted(len(info.shards), 'shard')}"
     screen.result(fields, f"{out}: {did}, {size}, {info.num_bytes:,} bytes")
     if not screen.as_json:
         screen.remark(f"next: ggt validate {out}")
+
+
+def _rewriting(num_pairs: int, left: Sequence[NotSeekable]) -> str:
+    pictures = 2 * num_pairs
+    counts = Counter(picture.reason for picture in left)
+    reasons = "".join(f"\n  - {n:,}: {reason}" for reason, n in counts.most_common())
+    return (
+        f"{pictures - len(left):,} of {pictures:,} pictures are seekable, their pixels proven equal"
+        + (f"; left as they were (meta/seekable.jsonl names them):{reasons}" if left else ".")
+    )

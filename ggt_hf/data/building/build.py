@@ -15,6 +15,13 @@ from pathlib import Path
 
 from ggt_hf.data.building.checking import Checked, checked
 from ggt_hf.data.building.planning import DEFAULT_SHARD_SIZE, BuildOptions, ShardPlan, plan_shards
+from ggt_hf.data.building.rewriting import (
+    SEEKABLE_PATH,
+    NotSeekable,
+    left_lines,
+    read_left,
+    require_rewriter,
+)
 from ggt_hf.data.building.shards import ShardWriter
 from ggt_hf.data.building.soundness import CheckLevel
 from ggt_hf.data.building.sources import Labels, Listing, PairSource, Problem, read_source, refusal
@@ -55,6 +62,8 @@ class BuildReport:
     """The very same dataset was there already, and was not touched."""
     num_reused_shards: int
     """Shards that an earlier, interrupted run had finished."""
+    left: tuple[NotSeekable, ...] | None
+    """Pictures that could not be made seekable; ``None`` where none was to be."""
 
 
 def build_dataset(  # noqa: PLR0913 - the one door: each argument is a flag of `ggt build`
@@ -74,10 +83,14 @@ def build_dataset(  # noqa: PLR0913 - the one door: each argument is a flag of `
     check: CheckLevel = "structure",
     drop_bad: bool = False,
     overwrite: bool = False,
+    seekable: bool = False,
     num_workers: int | None = None,
     quiet: bool = False,
 ) -> DatasetInfo:
     """Build a dataset of format v1 at `out` from the pairs at `src`; encoded bytes stay the same.
+
+    With `seekable` the pixels stay the same, and so does all metadata: JPEGs get restart markers,
+    PNGs strips, so that a training crop is decoded alone. Every reader opens them as before.
 
     Args:
         src: a folder of pictures or zips, one zip, a manifest (JSONL, CSV, parquet), a folder
@@ -96,6 +109,8 @@ def build_dataset(  # noqa: PLR0913 - the one door: each argument is a flag of `
         check: ``structure`` proves that pictures are whole; ``pixels`` decodes each of them too.
         drop_bad: leave out what cannot be taken instead of refusing.
         overwrite: replace another dataset at `out`, which stays whole until then.
+        seekable: rewrite pictures without loss; each is proven to have the same pixels. Which
+            could not be rewritten stands in ``meta/seekable.jsonl``.
         num_workers: threads; ``None``: one a core.
         quiet: show no progress.
 
@@ -104,6 +119,7 @@ def build_dataset(  # noqa: PLR0913 - the one door: each argument is a flag of `
 
     Raises:
         SourceError: something cannot be taken; every file is named with the fix.
+        MissingExtraError: JPEGs are to be made seekable, and there is no ``jpegtran``.
         UsageError: the arguments contradict each other or what is at `out`.
         WriteError: the disk is full, or not writable.
     """
@@ -120,6 +136,7 @@ def build_dataset(  # noqa: PLR0913 - the one door: each argument is a flag of `
         check=check,
         drop_bad=drop_bad,
         overwrite=overwrite,
+        seekable=seekable,
         num_workers=num_workers,
         quiet=quiet,
     )
@@ -157,6 +174,8 @@ def list_pairs(
 
 def rehearse(listing: Listing, options: BuildOptions) -> Rehearsal:
     """Say what `build` would do with a listing: reads and checks everything, writes nothing."""
+    if options.seekable:
+        require_rewriter(listing.pairs)
     found = _check(listing.pairs, options)
     bad = {problem.key for problem in found}
     good = [pair for pair in listing.pairs if pair.info.key not in bad]
@@ -171,9 +190,11 @@ def build(listing: Listing, out: Path, options: BuildOptions) -> BuildReport:
     """Build a dataset at `out` from a listing, as `build_dataset` does.
 
     Raises:
-        SourceError, UsageError, WriteError: as `build_dataset`.
+        SourceError, MissingExtraError, UsageError, WriteError: as `build_dataset`.
     """
     out = out.resolve()
+    if options.seekable:
+        require_rewriter(listing.pairs)
     with _clear_writing(out), staging(out) as place:
         old = present(out)
         if listing.problems and not options.drop_bad:
@@ -187,6 +208,7 @@ def build(listing: Listing, out: Path, options: BuildOptions) -> BuildReport:
                 remarks=_remarks(listing),
                 unchanged=True,
                 num_reused_shards=0,
+                left=read_left(out),
             )
         if old and not options.overwrite:
             raise UsageError(
@@ -215,13 +237,15 @@ def _build_in(place: Staging, listing: Listing, options: BuildOptions) -> BuildR
             f"No pair is left to build: {len(dropped)} problems,{first}",
             hint="List all of them with --dry-run.",
         )
-    info = _complete(place, built, dropped)
+    left = tuple(sorted(picture for shard in built for picture in shard.left))
+    info = _complete(place, built, dropped, left if options.seekable else None)
     return BuildReport(
         info=info,
         dropped=tuple(sorted(dropped)),
         remarks=_remarks(replace(listing, pairs=pairs)),
         unchanged=False,
         num_reused_shards=num_reused,
+        left=left if options.seekable else None,
     )
 
 
@@ -230,7 +254,7 @@ def _write_shards(
 ) -> tuple[list[BuiltShard], list[Problem], int]:
     """Return the shards of `plans`, the problems met, and how many shards were there already."""
     place.keep_only(plan.path for plan in plans)
-    marks = {plan.path: plan.fingerprint(options.check) for plan in plans}
+    marks = {plan.path: plan.fingerprint(options) for plan in plans}
     built = {path: place.finished(path, mark) for path, mark in marks.items()}
     missing = [plan for plan in plans if built[plan.path] is None]
     _refuse_full_disk(place, missing)
@@ -260,32 +284,42 @@ def _write_shard(
 ) -> BuiltShard | None:
     """Write one shard; one with a problem is checked to its end, but not kept."""
     writer = ShardWriter(place.dataset, plan.path)
+    left: list[NotSeekable] = []
     known = len(problems)
     try:
         for result in results:
             if isinstance(result, Problem):
                 problems.append(result)
             elif len(problems) == known:
-                writer.add(result)
-        return writer.finish() if len(problems) == known else None
+                writer.add(result.pair)
+                left.extend(result.left)
+        if len(problems) > known:
+            return None
+        info, rows = writer.finish()
+        return BuiltShard(info=info, rows=rows, left=left)
     finally:
         writer.abandon()
 
 
 def _complete(
-    place: Staging, built: Sequence[BuiltShard], dropped: Sequence[Problem]
+    place: Staging,
+    built: Sequence[BuiltShard],
+    dropped: Sequence[Problem],
+    left: Sequence[NotSeekable] | None,
 ) -> DatasetInfo:
     """Write what stands beside the shards, ``meta/info.json`` last, and show the dataset."""
-    rows = chain.from_iterable(rows for _, rows in built)
+    rows = chain.from_iterable(shard.rows for shard in built)
     manifest = Manifest.from_rows(rows)
     manifest_bytes = manifest.to_parquet()
-    info = dataset_info(manifest_bytes, [shard for shard, _ in built])
+    info = dataset_info(manifest_bytes, [shard.info for shard in built])
     attributions = read_attributions(place.dataset, manifest)
     card = render_dataset_card(info, manifest, attributions=attributions)
     write_durably(place.dataset / MANIFEST_PATH, manifest_bytes)
     write_durably(place.dataset / CARD_PATH, card.encode())
     if dropped:
         write_durably(place.dataset / DROPPED_PATH, report_lines(dropped))
+    if left is not None:
+        write_durably(place.dataset / SEEKABLE_PATH, left_lines(left))
     write_durably(place.dataset / INFO_PATH, info.to_json())
     place.publish()
     return info

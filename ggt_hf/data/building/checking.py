@@ -6,10 +6,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from ggt_hf.data.building.planning import BuildOptions
+from ggt_hf.data.building.rewriting import Indexes, NotSeekable, rewrite
 from ggt_hf.data.building.shards import MeasuredPair, measure
 from ggt_hf.data.building.soundness import CheckLevel, prove
 from ggt_hf.data.building.sources import PairSource, Problem
@@ -17,7 +19,18 @@ from ggt_hf.errors import GgtError, ImageError
 from ggt_hf.images import ImageInfo
 from ggt_hf.records import Pair
 
-Checked = MeasuredPair | Problem
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """A pair that is ready to be written."""
+
+    pair: MeasuredPair
+    """What is to be stored."""
+    left: tuple[NotSeekable, ...] = ()
+    """Its pictures that were to be rewritten, but could not be."""
+
+
+Checked = Ready | Problem
 """A pair that is ready to be written, or why it cannot be."""
 
 Given = TypeVar("Given")
@@ -37,7 +50,7 @@ _UPRIGHT = {
 
 def checked(pairs: Iterable[PairSource], options: BuildOptions) -> Iterator[Checked]:
     """Yield each pair read, proven and hashed, or what is wrong with it, in the order given."""
-    return in_order(partial(_checked, check=options.check), pairs, options.num_workers)
+    return in_order(partial(_checked, options=options), pairs, options.num_workers)
 
 
 def in_order(
@@ -67,16 +80,21 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _checked(source: PairSource, check: CheckLevel) -> Checked:
+def _checked(source: PairSource, options: BuildOptions) -> Checked:
+    names = {f"{source.info.key}.lq": source.lq.name, f"{source.info.key}.gt": source.gt.name}
+    indexes: Indexes = (None, None)
+    left: tuple[NotSeekable, ...] = ()
     try:
         pair = Pair(info=source.info, lq=source.lq.read(), gt=source.gt.read())
-        names = {f"{source.info.key}.lq": source.lq.name, f"{source.info.key}.gt": source.gt.name}
-        measured = measure(pair, lambda data, name: _upright(data, names[name], check))
+        if options.seekable:
+            rewritten = rewrite(pair, names)
+            pair, indexes, left = rewritten.pair, rewritten.indexes, rewritten.left
+        measured = measure(pair, lambda data, name: _upright(data, names[name], options.check))
         _refuse_sizes(measured, source)
     except GgtError as error:
         files = source.lq.name, source.gt.name
         return Problem(key=source.info.key, files=files, cause=error.message, fix=error.hint)
-    return measured
+    return Ready(pair=replace(measured, indexes=indexes), left=left)
 
 
 def _upright(data: bytes, name: str, check: CheckLevel) -> ImageInfo:

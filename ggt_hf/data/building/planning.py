@@ -30,6 +30,8 @@ class BuildOptions:
     """Leave out what cannot be taken, listed in ``meta/dropped.jsonl``, instead of refusing."""
     overwrite: bool = False
     """Replace another dataset at OUT."""
+    seekable: bool = False
+    """Rewrite pictures without loss, so that regions of them decode alone."""
     num_workers: int | None = None
     """Threads that read, check and hash; ``None``: one a core."""
     quiet: bool = False
@@ -62,16 +64,13 @@ class ShardPlan:
 
     @property
     def num_bytes(self) -> int:
-        """Size of the tar to be."""
+        """Size of the tar to be; nearly, where pictures are to be rewritten."""
         return sum(pair.stored_num_bytes for pair in self.pairs) + len(END)
 
-    def fingerprint(self, check: str) -> str:
-        """Return the hash of all that decides the shard's bytes, sources' marks included.
-
-        Args:
-            check: the depth to which pictures are to be checked.
-        """
-        digest = hashlib.sha256(f"{FORMAT_VERSION} {check} {self.path}".encode())
+    def fingerprint(self, options: BuildOptions) -> str:
+        """Return the hash of all that decides the shard's bytes, sources' marks included."""
+        how = f"{options.check} seekable" if options.seekable else options.check
+        digest = hashlib.sha256(f"{FORMAT_VERSION} {how} {self.path}".encode())
         for pair in self.pairs:
             blobs = "".join(f"\n{b.name}\n{b.num_bytes} {b.mark}" for b in (pair.lq, pair.gt))
             digest.update(f"\n{pair.info.key}{blobs}\n".encode() + encode_json(pair.info))

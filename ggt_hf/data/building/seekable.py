@@ -29,6 +29,7 @@ from ggt_hf.data.regions.png import (
     UP,
     Chunk,
     chunks,
+    strip_index,
 )
 from ggt_hf.errors import MissingExtraError
 
@@ -53,8 +54,8 @@ class Seekable:
     data: bytes
     """The encoded picture: the given bytes where `how` is ``unchanged``."""
     index: bytes | None
-    """For `decode_region`: byte length of each row of restart cells, ``<u4``. ``None`` = none
-    needed (strip PNGs describe themselves) or none possible."""
+    """For `decode_region` and `read_region`: where its parts begin, as `regions.parts` has it.
+    ``None`` = none possible."""
     how: How
     """What was done."""
     reason: str = ""
@@ -116,7 +117,7 @@ def _with_restarts(data: bytes, name: str) -> Seekable:
     rewritten = _jpegtran(program, data, "-restart", f"{cell_mcus(frame)}B")
     plain = _jpegtran(program, data)
     if rewritten is None or plain is None:
-        return _unchanged(data, "jpegtran found it damaged")
+        return _unchanged(data, "jpegtran could not read it")
     # Without their restart markers both must be one file: same coefficients, tables, metadata.
     if _jpegtran(program, rewritten) != plain or not _same_pixels(data, rewritten, name):
         return _unchanged(data, "its rewriting was not lossless")
@@ -130,7 +131,10 @@ def _with_restarts(data: bytes, name: str) -> Seekable:
 
 def _jpegtran(program: str, data: bytes, *options: str) -> bytes | None:
     command = [program, "-copy", "all", "-optimize", *options]
-    done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
     return done.stdout if done.returncode == 0 else None
 
 
@@ -150,7 +154,7 @@ def _with_strips(data: bytes, name: str) -> Seekable:
         return _unchanged(data, "its rewriting was not lossless")
     if not _same_pixels(data, rewritten, name):
         return _unchanged(data, "its rewriting does not decode by strips")
-    return Seekable(data=rewritten, index=None, how="strips")
+    return Seekable(data=rewritten, index=strip_index(rewritten), how="strips")
 
 
 def _stored_pixels(data: bytes) -> NDArray[np.uint8]:

@@ -29,6 +29,8 @@ class MeasuredPair:
     """Header of the low-quality picture."""
     gt: ImageInfo
     """Header of the ground truth."""
+    indexes: tuple[bytes | None, bytes | None] = (None, None)
+    """Seek index of (LQ, GT)."""
 
 
 def measure(pair: Pair, look: Callable[[bytes, str], ImageInfo] = inspect) -> MeasuredPair:
@@ -127,6 +129,8 @@ class ShardWriter:
             license=pair.info.license,
             origin=pair.info.origin,
             source=pair.info.source,
+            lq_index=pair.indexes[0],
+            gt_index=pair.indexes[1],
         )
 
 

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import fcntl
 import json
@@ -17,17 +18,29 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from ggt_hf.data.building.rewriting import NotSeekable
 from ggt_hf.data.format.manifest import DatasetInfo, MemberSpan, PairRow, ShardInfo
 from ggt_hf.data.format.schema import INFO_PATH
 from ggt_hf.errors import IncompleteError, UsageError
 
-BuiltShard = tuple[ShardInfo, list[PairRow]]
-
 _EXCHANGE = 2  # RENAME_EXCHANGE of linux/fs.h
 _HERE = -100  # AT_FDCWD
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltShard:
+    """A finished shard."""
+
+    info: ShardInfo
+    """Its record."""
+    rows: list[PairRow]
+    """A row of the manifest for each of its pairs."""
+    left: list[NotSeekable]
+    """Its pictures that were to be rewritten, but could not be."""
 
 
 class Staging:
@@ -49,7 +62,11 @@ class Staging:
             status = (self.dataset / path).stat()
             if fields["made"] != [fingerprint, status.st_size, status.st_mtime_ns]:
                 return None
-            return ShardInfo(**fields["shard"]), [_row(row) for row in fields["rows"]]
+            return BuiltShard(
+                info=ShardInfo(**fields["shard"]),
+                rows=[_row(row) for row in fields["rows"]],
+                left=[NotSeekable(**left) for left in fields["left"]],
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None  # absent, or cut short by a crash: built again
 
@@ -58,13 +75,14 @@ class Staging:
         status = (self.dataset / path).stat()
         fields = {
             "made": [fingerprint, status.st_size, status.st_mtime_ns],
-            "shard": asdict(built[0]),
-            "rows": [asdict(row) for row in built[1]],
+            "shard": asdict(built.info),
+            "rows": [asdict(row) for row in built.rows],
+            "left": [asdict(left) for left in built.left],
         }
         # Not flushed: a record that a power cut tears is only built again.
         record = self._record(path)
         record.parent.mkdir(exist_ok=True)
-        record.write_text(json.dumps(fields))
+        record.write_text(json.dumps(fields, default=_text))
 
     def keep_only(self, paths: Iterable[str]) -> None:
         """Remove from the dataset to be every file but these."""
@@ -165,9 +183,16 @@ def _exchange(new: Path, old: Path) -> None:
     new.replace(old)
 
 
-def _row(fields: dict[str, object]) -> PairRow:
-    spans = {name: MemberSpan(**fields.pop(name)) for name in ("lq", "gt", "json")}  # type: ignore[arg-type]
-    return PairRow(**fields, **spans)  # type: ignore[arg-type]
+def _row(fields: dict[str, Any]) -> PairRow:
+    for name in ("lq", "gt", "json"):
+        fields[name] = MemberSpan(**fields[name])
+    for name in ("lq_index", "gt_index"):
+        fields[name] = None if fields[name] is None else base64.b64decode(fields[name])
+    return PairRow(**fields)
+
+
+def _text(index: bytes) -> str:
+    return base64.b64encode(index).decode()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ggt_hf.data.building.checking import checked, in_order
+from ggt_hf.data.building.checking import Ready, checked, in_order
 from ggt_hf.data.building.planning import BuildOptions, ShardPlan, plan_shards
+from ggt_hf.data.building.rewriting import read_left
 from ggt_hf.data.building.sources import Listing, PairSource, Problem
 from ggt_hf.data.format.manifest import DatasetInfo, Manifest, PairRow
 from ggt_hf.data.format.schema import MANIFEST_PATH, encode_json
@@ -38,9 +39,10 @@ def is_built(out: Path, info: DatasetInfo, listing: Listing, options: BuildOptio
     """Say whether building `listing` would give what is at `out`; reads and hashes all sources.
 
     Stops at the first difference: usually a name or a size, found without reading a picture.
+    Pictures that are to be rewritten are rewritten for this, since nothing less would prove it.
     """
     try:
-        recorded = read_report(out)
+        recorded, left = read_report(out), read_left(out)
         manifest = Manifest.from_parquet((out / MANIFEST_PATH).read_bytes())
     except (OSError, ValueError, TypeError, KeyError, GgtError):
         return False
@@ -48,13 +50,15 @@ def is_built(out: Path, info: DatasetInfo, listing: Listing, options: BuildOptio
     bad = [pair for pair in listing.pairs if pair.info.key in left_out]
     good = [pair for pair in listing.pairs if pair.info.key not in left_out]
     plans = plan_shards(good, options.shard_size)
+    same_bytes = _same_rewritten if options.seekable else _same_bytes
     return (
-        [plan.path for plan in plans] == [shard.path for shard in info.shards]
+        options.seekable is (left is not None)
+        and [plan.path for plan in plans] == [shard.path for shard in info.shards]
         and all(_has_size(out / shard.path, shard.num_bytes) for shard in info.shards)
         and len(manifest) == len(good)
-        and all(map(_is_planned, _placed(plans), manifest))
+        and all(map(_has_place, _placed(plans), manifest))
         and _still_bad(bad, listing.problems, recorded, options)
-        and _same_bytes(plans, manifest, options)
+        and same_bytes(plans, manifest, options)
     )
 
 
@@ -62,13 +66,15 @@ def _placed(plans: Sequence[ShardPlan]) -> Iterable[tuple[str, PairSource]]:
     return ((plan.path, pair) for plan in plans for pair in plan.pairs)
 
 
-def _is_planned(placed: tuple[str, PairSource], row: PairRow) -> bool:
+def _has_place(placed: tuple[str, PairSource], row: PairRow) -> bool:
     path, pair = placed
+    return (path, pair.info.key) == (row.shard, row.key)
+
+
+def _is_planned(pair: PairSource, row: PairRow) -> bool:
     record = hashlib.sha256(encode_json(pair.info)).hexdigest()
-    return (path, pair.info.key, record) == (row.shard, row.key, row.json.sha256) and (
-        pair.lq.num_bytes,
-        pair.gt.num_bytes,
-    ) == (row.lq.num_bytes, row.gt.num_bytes)
+    sizes = pair.lq.num_bytes, pair.gt.num_bytes
+    return record == row.json.sha256 and sizes == (row.lq.num_bytes, row.gt.num_bytes)
 
 
 def _has_size(path: Path, num_bytes: int) -> bool:
@@ -85,8 +91,21 @@ def _still_bad(
     return sorted([*problems, *found]) == sorted(recorded)
 
 
+def _same_rewritten(plans: Sequence[ShardPlan], manifest: Manifest, options: BuildOptions) -> bool:
+    pairs = [pair for _, pair in _placed(plans)]
+    with bar("Comparing", len(pairs), quiet=options.quiet) as advance:
+        for made, row in zip(checked(pairs, options), manifest, strict=True):
+            hashes = row.lq.sha256, row.gt.sha256, row.json.sha256
+            if not isinstance(made, Ready) or made.pair.sha256 != hashes:
+                return False
+            advance()
+    return True
+
+
 def _same_bytes(plans: Sequence[ShardPlan], manifest: Manifest, options: BuildOptions) -> bool:
     pairs = [pair for _, pair in _placed(plans)]
+    if not all(map(_is_planned, pairs, manifest)):
+        return False
     with bar("Comparing", len(pairs), quiet=options.quiet) as advance:
         for hashes, row in zip(
             in_order(_hashes, pairs, options.num_workers), manifest, strict=True

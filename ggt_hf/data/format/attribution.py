@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -66,6 +66,18 @@ def pixel_change(info: PairInfo) -> PixelChange:
         return silent
     word = settings["pixels"]
     return word if word in _PIXEL_CHANGES else "unknown"
+
+
+def with_lossless_pixels(info: PairInfo) -> PairInfo:
+    """Return the record of a pair after some of its pixels were encoded anew, every one equal.
+
+    A record that tells of more than that, or of nothing that is known, stays as it is.
+    """
+    if pixel_change(info) != "unchanged":
+        return info
+    settings = json.loads(info.provenance.settings or "{}") | {"pixels": "lossless"}
+    line = json.dumps(settings, sort_keys=True)
+    return replace(info, provenance=replace(info.provenance, settings=line))
 
 
 def attribution(info: PairInfo) -> Attribution:

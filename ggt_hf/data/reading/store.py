@@ -81,6 +81,11 @@ class PairStore:
         self._reopen = reopen
         self._sizes = {shard.path: shard.num_bytes for shard in info.shards}
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the dataset lies in a folder: several short reads cost less than a long one."""
+        return self.revision is None
+
     def read(self, path: str, offset: int, num_bytes: int) -> bytes:
         """Return exactly `num_bytes` bytes of the shard `path` from `offset`.
 

@@ -19,27 +19,23 @@ happens outside of Python's global lock.
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ggt_hf import images
-from ggt_hf.data.regions.cells import cut_cells
-from ggt_hf.data.regions.jpeg import (
-    JpegFrame,
-    cells_needed,
-    grid_of,
-    parse_frame,
-    rows_needed,
-)
-from ggt_hf.data.regions.png import SIGNATURE, cut_rows, cut_strips, parse_strips
-from ggt_hf.data.regions.region import TURNS, Region, Turn
-from ggt_hf.errors import ImageError, MissingExtraError
+from ggt_hf.data.regions.cells import build_index
+from ggt_hf.data.regions.decoder import decode_into
+from ggt_hf.data.regions.jpeg import JpegFrame, grid_of, parse_frame, rows_needed
+from ggt_hf.data.regions.parts import Read, from_parts, stored, turn_of
+from ggt_hf.data.regions.png import SIGNATURE, cut_rows, strip_index
+from ggt_hf.data.regions.region import TURNS, Region
+from ggt_hf.errors import ImageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SOI = b"\xff\xd8"
 _CUT_SHORT = re.compile(r"extraneous bytes before marker 0xd9")
 """What libjpeg remarks, and remarks first, when a picture goes on below the rows asked for."""
 
@@ -70,12 +66,12 @@ def decode_region(
         UsageError: `region` leaves the picture.
         MissingExtraError: a JPEG, and simplejpeg is not installed.
     """
-    if data[:2] == b"\xff\xd8":
-        pixels = _jpeg_region(data, region, index, name)
-    elif data[:8] == SIGNATURE:
-        pixels = _png_region(data, region, name)
-    else:
-        pixels = None
+    index = index or _index_of(data)
+    pixels = _from_index(data, region, index, name) if index else None
+    if pixels is None and data[:2] == _SOI:
+        pixels = _jpeg_region(data, region, name)
+    elif pixels is None and data[:8] == SIGNATURE:
+        pixels = _from_png_rows(data, region, name)
     if pixels is None:
         full = images.decode(data, name)
         height, width, _ = full.shape
@@ -83,30 +79,58 @@ def decode_region(
     return _delivered(pixels, out)
 
 
-def _jpeg_region(
-    data: bytes, region: Region, index: bytes | None, name: str
-) -> NDArray[np.uint8] | None:
+def read_region(
+    read: Read,
+    num_bytes: int,
+    region: Region,
+    *,
+    index: bytes | None = None,
+    out: NDArray[np.uint8] | None = None,
+    name: str = "the picture",
+) -> NDArray[np.uint8]:
+    """Decode `region` of a picture that lies elsewhere, reading no more of it than needed.
+
+    Args:
+        read: (start, stop) -> those bytes of the picture.
+        num_bytes: length of the picture.
+        region: a rectangle of the upright picture.
+        index: `Seekable.index` of this picture; without it all of the picture is read.
+        out: as `decode_region`.
+        name: what to call it in an error.
+
+    Returns:
+        As `decode_region`.
+
+    Raises:
+        ImageError, UsageError, MissingExtraError: as `decode_region`.
+    """
+    pixels = from_parts(read, num_bytes, region, index, name) if index else None
+    if pixels is None:
+        return decode_region(read(0, num_bytes), region, out=out, name=name)
+    return _delivered(pixels, out)
+
+
+def _jpeg_region(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | None:
     frame = parse_frame(data)
     if frame is None or frame.width * frame.height > images.MAX_PIXELS:
         return None
-    turn = _turn(data, name) if frame.has_metadata else TURNS[1]
-    stored = _stored(region, turn, frame.width, frame.height, name)
-    pixels = _from_cells(data, frame, stored, index)
-    if pixels is None:
-        pixels = _from_rows(data, frame, stored)
+    turn = turn_of(data, name) if frame.has_metadata else TURNS[1]
+    region = stored(region, turn, frame.width, frame.height, name)
+    pixels = _from_rows(data, frame, region)
     return None if pixels is None else turn.upright(pixels)
 
 
-def _png_region(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | None:
-    png = parse_strips(data)
-    if png is None:
-        return _from_png_rows(data, region, name)
-    if png.width * png.height > images.MAX_PIXELS:
-        return None
-    turn = _turn(data, name) if png.has_metadata else TURNS[1]
-    stored = _stored(region, turn, png.width, png.height, name)
-    pixels = cut_strips(data, png, stored)
-    return None if pixels is None else turn.upright(pixels)
+def _index_of(data: bytes) -> bytes | None:
+    """Return the index of a picture that is seekable, or ``None``."""
+    if data[:8] == SIGNATURE:
+        return strip_index(data)
+    frame = parse_frame(data) if data[:2] == _SOI else None
+    grid = grid_of(frame) if frame else None
+    return build_index(data, frame, grid) if frame and grid else None
+
+
+def _from_index(data: bytes, region: Region, index: bytes, name: str) -> NDArray[np.uint8] | None:
+    return from_parts(lambda start, stop: data[start:stop], len(data), region, index, name)
 
 
 def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | None:
@@ -121,26 +145,6 @@ def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] 
     return region.crop(pixels)
 
 
-def _from_cells(
-    data: bytes, frame: JpegFrame, region: Region, index: bytes | None
-) -> NDArray[np.uint8] | None:
-    """Decode a JPEG of the cells that `region` touches; ``None`` if there is no such JPEG."""
-    grid = grid_of(frame)
-    if grid is None:
-        return None
-    box = cells_needed(frame, grid, region)
-    jpeg = cut_cells(data, frame, grid, box, index)
-    if jpeg is None:
-        return None
-    height = min(box.bottom * grid.cell_height, frame.height) - box.top * grid.cell_height
-    width = min(box.right * grid.cell_width, frame.width) - box.left * grid.cell_width
-    pixels = np.empty((height, width, 3), np.uint8)
-    if _decode_into(jpeg, pixels):
-        return None
-    y, x = region.y - box.top * grid.cell_height, region.x - box.left * grid.cell_width
-    return pixels[y : y + region.height, x : x + region.width]
-
-
 def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:
     """Decode the rows from the top down to the region's last; ``None`` if something is amiss."""
     rows = rows_needed(frame, region)
@@ -149,43 +153,10 @@ def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint
         rows = frame.height
     jpeg = b"".join((frame.sized(frame.width, rows), memoryview(data)[frame.scan_at :]))
     pixels = np.empty((rows, frame.width, 3), np.uint8)
-    remark = _decode_into(jpeg, pixels)
+    remark = decode_into(jpeg, pixels)
     if remark and not (rows < frame.height and _CUT_SHORT.search(remark)):
         return None
     return region.crop(pixels)
-
-
-def _decode_into(jpeg: bytes | bytearray, pixels: NDArray[np.uint8]) -> str:
-    """Decode into `pixels` and return the decoder's first remark; empty = none."""
-    try:
-        _decoder()(jpeg, colorspace="RGB", buffer=pixels)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-class _Decoder(Protocol):
-    def __call__(
-        self, data: bytes | bytearray, *, colorspace: str, buffer: object = None
-    ) -> NDArray[np.uint8]: ...
-
-
-@cache
-def _decoder() -> _Decoder:
-    try:
-        import simplejpeg
-    except ImportError as error:
-        raise MissingExtraError.of("simplejpeg", "stream", "Decoding JPEG regions") from error
-    return cast("_Decoder", simplejpeg.decode_jpeg)
-
-
-def _turn(data: bytes, name: str) -> Turn:
-    return TURNS[images.inspect(data, name).orientation]
-
-
-def _stored(region: Region, turn: Turn, width: int, height: int, name: str) -> Region:
-    region.within(*turn.upright_size(width, height), name)
-    return turn.stored(region, width, height)
 
 
 def _delivered(pixels: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

@@ -87,6 +87,13 @@ class Grid:
         """Cells in all."""
         return self.columns * self.rows
 
+    def size_of(self, box: CellBox, frame: JpegFrame) -> tuple[int, int]:
+        """Return (width, height) in pixels of the cells in `box`; the last ones may be cut off."""
+        return (
+            min(box.right * self.cell_width, frame.width) - box.left * self.cell_width,
+            min(box.bottom * self.cell_height, frame.height) - box.top * self.cell_height,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellBox:
@@ -153,7 +160,7 @@ def _parse(data: bytes) -> JpegFrame | None:
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield (marker, segment) after SOI, up to and with SOS; stop early at anything else."""
     at, marker = 2, 0
-    while data[at] == 0xFF and data[at + 1] in _KNOWN and marker != _SOS:
+    while marker != _SOS and data[at] == 0xFF and data[at + 1] in _KNOWN:
         marker, length = struct.unpack_from(">BH", data, at + 1)
         yield marker, data[at : at + 2 + length]
         at += 2 + length

@@ -66,8 +66,6 @@ class StripPng:
     """Bytes a pixel: 1, 3 or 4."""
     strip_rows: int
     """Rows of every strip but the last."""
-    strips: tuple[Chunk, ...]
-    """The IDAT chunks, one a strip."""
     has_metadata: bool
     """Whether EXIF or XMP is there, which may hold an orientation."""
 
@@ -75,6 +73,15 @@ class StripPng:
     def row_bytes(self) -> int:
         """Bytes of a filtered row, its filter number included."""
         return 1 + self.width * self.channels
+
+    @property
+    def count(self) -> int:
+        """Strips in all."""
+        return -(-self.height // self.strip_rows)
+
+    def strips_of(self, region: Region) -> tuple[int, int]:
+        """Return the first and the last strip that `region` touches."""
+        return region.y // self.strip_rows, (region.bottom - 1) // self.strip_rows
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
@@ -98,13 +105,29 @@ def has_turn(data: bytes, chunk: Chunk) -> bool:
     return chunk.kind in _TEXT and data[chunk.start : chunk.start + 17].startswith(_TURNABLE)
 
 
-def parse_strips(data: bytes) -> StripPng | None:
-    """Find the strips of a PNG; ``None`` if it is not a strip PNG, or not whole."""
+def strip_index(data: bytes) -> bytes | None:
+    """Return the `regions.parts` index of a strip PNG; ``None`` if it is none, or not whole."""
+    found = list(chunks(data))
+    strips = [chunk for chunk in found if chunk.kind == b"IDAT"]
+    marks = [chunk for chunk in found if chunk.kind == STRIP_CHUNK]
+    if not marks or not strips or found[-1].kind != b"IEND":
+        return None
+    starts = [chunk.start - 8 for chunk in strips]
+    ends = [chunk.stop + 4 for chunk in strips]
+    if starts[1:] != ends[:-1]:
+        return None
+    return np.diff([*starts, ends[-1], len(data)]).astype("<u4").tobytes()
+
+
+def parse_rest(data: bytes) -> StripPng | None:
+    """Read a strip PNG without its strips: what stands before and after them.
+
+    ``None`` if it is not of a kind that strips make up, or a checksum is wrong.
+    """
     found = list(chunks(data))
     if not found or found[0].kind != b"IHDR" or found[-1].kind != b"IEND":
         return None
     marks = [chunk for chunk in found if chunk.kind == STRIP_CHUNK]
-    strips = tuple(chunk for chunk in found if chunk.kind == b"IDAT")
     try:
         width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
         (rows,) = struct.unpack(">I", data[marks[0].start : marks[0].stop])
@@ -112,16 +135,13 @@ def parse_strips(data: bytes) -> StripPng | None:
         return None
     if depth != 8 or colour not in CHANNELS or interlaced or not rows:
         return None
-    if len(strips) != -(-height // rows):
-        return None
-    if not all(_is_intact(data, chunk) for chunk in found if chunk.kind != b"IDAT"):
+    if not all(_is_intact(data, chunk) for chunk in found):
         return None
     return StripPng(
         width=width,
         height=height,
         channels=CHANNELS[colour],
         strip_rows=rows,
-        strips=strips,
         has_metadata=any(has_turn(data, chunk) for chunk in found),
     )
 
@@ -155,16 +175,18 @@ def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] 
 
     ``None`` if the file breaks the promise of its ``ggST`` chunk: a CRC, a length or a filter
     is not what it must be.
+
+    Args:
+        data: the strips that `region` touches, each a whole IDAT chunk.
+        png: the rest of the picture.
+        region: what is wanted.
     """
     rows = png.strip_rows
-    first, last = region.y // rows, (region.bottom - 1) // rows
+    first, last = png.strips_of(region)
     top, bottom = first * rows, min((last + 1) * rows, png.height)
-    parts = []
-    for number in range(first, last + 1):
-        part = _strip(data, png, number)
-        if part is None:
-            return None
-        parts.append(part)
+    parts = _deflated(data, first)
+    if len(parts) != last + 1 - first:
+        return None
     raw = _inflated(b"".join(parts), (bottom - top) * png.row_bytes)
     if raw is None:
         return None
@@ -179,12 +201,19 @@ def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] 
     return wanted[:, :, :3] if png.channels != 1 else wanted.repeat(3, axis=2)
 
 
-def _strip(data: bytes, png: StripPng, number: int) -> memoryview | None:
-    """Return the deflate blocks of one strip, or ``None`` if its CRC is wrong."""
-    chunk = png.strips[number]
-    if not _is_intact(data, chunk):
-        return None
-    return memoryview(data)[chunk.start + (0 if number else _ZLIB_HEAD) : chunk.stop]
+def _deflated(data: bytes, first: int) -> list[memoryview]:
+    """Return the deflate blocks of each strip in `data` up to one that is not intact."""
+    parts: list[memoryview] = []
+    view, at = memoryview(data), 0
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        chunk = Chunk(kind=kind, start=at + 8, stop=at + 8 + length)
+        at = chunk.stop + 4
+        if kind != b"IDAT" or at > len(data) or not _is_intact(data, chunk):
+            break
+        head = 0 if first or parts else _ZLIB_HEAD
+        parts.append(view[chunk.start + head : chunk.stop])
+    return parts
 
 
 def _is_intact(data: bytes, chunk: Chunk) -> bool:
@@ -208,20 +237,25 @@ def _unfilter(
 ) -> bool:
     """Undo the filters of strips of `high` rows into `pixels`, the wanted columns; say if it could.
 
-    All strips go row by row at once: long sums of whole rows, where one column after the other
-    would cost five times as much.
+    All strips go at once. Each pass doubles the rows that are summed: a few long sums outside of
+    Python's global lock, where row after row would take and give the lock all the time.
     """
     strips = filtered.reshape(-1, high, filtered.shape[1])
     if (strips[:, 0, 0] != SUB).any() or (strips[:, 1:, 0] != UP).any():
         return False
     count, channels = len(strips), pixels.shape[2]
     heads = strips[:, 0, 1 : 1 + region.right * channels].reshape(count, region.right, channels)
-    rows = pixels.reshape(count, high, region.width * channels)
-    rows[:] = strips[:, :, 1 + region.x * channels : 1 + region.right * channels]
     sums = np.add.accumulate(heads, axis=1, dtype=np.uint8)[:, region.x :]
+    rows = strips[:, :, 1 + region.x * channels : 1 + region.right * channels].copy()
     rows[:, 0] = sums.reshape(count, -1)
-    for row in range(1, high):
-        np.add(rows[:, row - 1], rows[:, row], out=rows[:, row])
+    wanted = spare = pixels.reshape(rows.shape)
+    step = 1
+    while step < high:
+        spare[:, :step] = rows[:, :step]
+        np.add(rows[:, step:], rows[:, :-step], out=spare[:, step:])
+        rows, spare, step = spare, rows, 2 * step
+    if rows is not wanted:
+        wanted[:] = rows
     return True
 
 

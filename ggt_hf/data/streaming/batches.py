@@ -24,6 +24,10 @@ class PairSample:
     """RGB, ``uint8``, ``(H, W, 3)``, aligned with `lq`."""
 
 
+Slots = tuple["NDArray[np.uint8]", "NDArray[np.uint8]"]
+"""Where an LQ and a GT are to be written: rows of a batch, each ``(H, W, 3)``."""
+
+
 class PairSource(Protocol):
     """Pairs that can be asked for by their place in an epoch's order.
 
@@ -44,8 +48,14 @@ class PairSource(Protocol):
         """Return the number of pairs in an epoch."""
         ...
 
-    def sample(self, epoch: int, position: int) -> PairSample:
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
         """Return the pair at `position` of the epoch's order.
+
+        Args:
+            epoch: which order.
+            position: place in it.
+            out: arrays of `sample_shape` to write to, which are then those of the sample. A
+                source that makes arrays of its own may leave them alone: they are copied.
 
         Raises:
             GgtError: the pair cannot be read or decoded; the error names it.
@@ -104,34 +114,62 @@ class PairBatch:
         return self.lq.to(wanted).div_(255), self.gt.to(wanted).div_(255)
 
 
-def collate(
-    samples: Sequence[PairSample],
-    *,
-    state: dict[str, int | str],
-    skipped: Sequence[Skipped] = (),
-) -> PairBatch:
-    """Stack samples of one shape into a batch, each pixel copied once.
+class BatchRows:
+    """A batch being filled, row by row; every pixel is written once.
 
     In a DataLoader's worker the batch is allocated in shared memory, so that it is not copied
     again on its way to the training process.
-    """
-    import torch
-    from torch.utils.data import get_worker_info
 
-    shape = (len(samples), *(samples[0].lq.shape if samples else (0, 0, 3)))
-    sides = []
-    for side in ("lq", "gt"):
-        stacked = torch.empty(shape, dtype=torch.uint8)
-        if get_worker_info() is not None and samples:
-            stacked.share_memory_()
-        rows = stacked.numpy()
-        for row, sample in enumerate(samples):
-            rows[row] = getattr(sample, side)
-        sides.append(stacked.permute(0, 3, 1, 2))
-    return PairBatch(
-        keys=tuple(sample.key for sample in samples),
-        lq=sides[0],
-        gt=sides[1],
-        state=state,
-        skipped=tuple(skipped),
-    )
+    Args:
+        size: rows of a full batch.
+        sample_shape: (height, width) of every sample; ``None`` = as the first one has it.
+    """
+
+    def __init__(self, size: int, sample_shape: tuple[int, int] | None) -> None:
+        self._size = size
+        self._keys: list[str] = []
+        self._sides: tuple[torch.Tensor, torch.Tensor] | None = None
+        if sample_shape is not None:
+            self._allocate(sample_shape)
+
+    def slots(self) -> Slots | None:
+        """Return where the next sample may be written; ``None`` while its shape is unknown."""
+        if self._sides is None:
+            return None
+        row = len(self._keys)
+        lq, gt = (side[row].numpy() for side in self._sides)
+        return lq, gt
+
+    def add(self, sample: PairSample) -> None:
+        """Append a sample, copied unless it was written to `slots` already."""
+        slots = self.slots() or self._allocate(sample.lq.shape[:2])
+        for slot, pixels in zip(slots, (sample.lq, sample.gt), strict=True):
+            if not _is_same(slot, pixels):
+                slot[...] = pixels
+        self._keys.append(sample.key)
+
+    def batch(self, state: dict[str, int | str], skipped: Sequence[Skipped]) -> PairBatch:
+        """Return the rows that were added."""
+        import torch
+
+        sides = self._sides or (torch.empty((0, 0, 0, 3), dtype=torch.uint8),) * 2
+        lq, gt = (side[: len(self._keys)].permute(0, 3, 1, 2) for side in sides)
+        return PairBatch(keys=tuple(self._keys), lq=lq, gt=gt, state=state, skipped=tuple(skipped))
+
+    def _allocate(self, sample_shape: tuple[int, ...]) -> Slots:
+        import torch
+        from torch.utils.data import get_worker_info
+
+        height, width = sample_shape
+        shape = (self._size, height, width, 3)
+        lq, gt = (torch.empty(shape, dtype=torch.uint8) for _ in range(2))
+        if get_worker_info() is not None:
+            lq.share_memory_()
+            gt.share_memory_()
+        self._sides = lq, gt
+        return lq[0].numpy(), gt[0].numpy()
+
+
+def _is_same(slot: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> bool:
+    """Say whether `pixels` lie in `slot` already."""
+    return slot.ctypes.data == pixels.ctypes.data and slot.strides == pixels.strides

@@ -55,9 +55,7 @@ class PairColumns:
 
     def __init__(self, manifest: Manifest) -> None:
         table = manifest.table
-        self._numbers = {
-            name: table[name].to_numpy().astype(np.int64, copy=False) for name in _NUMBERS
-        }
+        self._numbers = np.stack([table[name].to_numpy() for name in _NUMBERS], axis=1)
         shards = table["shard"].combine_chunks().dictionary_encode()
         self._shards: list[str] = shards.dictionary.to_pylist()
         self._shard = cast("NDArray[np.int32]", shards.indices.to_numpy())
@@ -80,9 +78,7 @@ class PairColumns:
 
     def place(self, row: int) -> PairPlace:
         """Return where the pair of `row` lies."""
-        lq_offset, lq_bytes, gt_offset, gt_bytes, width, height = (
-            int(self._numbers[name][row]) for name in _NUMBERS
-        )
+        lq_offset, lq_bytes, gt_offset, gt_bytes, width, height = self._numbers[row].tolist()
         return PairPlace(
             row,
             self._keys[row].as_py(),
@@ -110,7 +106,7 @@ class PairColumns:
         return np.flatnonzero(self._sizes().min(axis=1) < side)
 
     def _sizes(self) -> NDArray[np.int64]:
-        return np.stack([self._numbers["height"], self._numbers["width"]], axis=1)
+        return self._numbers[:, [_NUMBERS.index("height"), _NUMBERS.index("width")]]
 
 
 def _whole(column: Any) -> pa.Array:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ggt_hf.data.regions import Region, decode_region
-from ggt_hf.data.streaming.batches import PairSample
+from ggt_hf.data.streaming.batches import PairSample, Slots
 from ggt_hf.data.streaming.order import true_shuffle
 from ggt_hf.data.streaming.transforms import Geometry, RandomGeometry
 from ggt_hf.errors import ReadError, SourceError
@@ -85,7 +85,7 @@ class RowPairs:
         words = self._name, len(self), self._columns, self._shuffle, self._seed, self._geometry
         return hashlib.blake2b(repr(words).encode(), digest_size=8).hexdigest()
 
-    def sample(self, epoch: int, position: int) -> PairSample:
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
         """Return the pair at `position` of the epoch's order.
 
         Raises:
@@ -164,7 +164,7 @@ class SequentialPairs:
         words = self._name, self._length, self._columns, self._seed, self._geometry
         return hashlib.blake2b(repr(words).encode(), digest_size=8).hexdigest()
 
-    def sample(self, epoch: int, position: int) -> PairSample:
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
         """Return the pair at `position` of the iterable.
 
         Raises:

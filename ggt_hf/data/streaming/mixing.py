@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import gcd
 from typing import Literal
 
-from ggt_hf.data.streaming.batches import PairSample, PairSource
+from ggt_hf.data.streaming.batches import PairSample, PairSource, Slots
 from ggt_hf.data.streaming.order import salt
 from ggt_hf.errors import UsageError
 
@@ -75,8 +75,8 @@ class Mix:
         """Return the pairs of an epoch: a whole number of patterns."""
         return self._periods * len(self._pattern)
 
-    def sample(self, epoch: int, position: int) -> PairSample:
-        """Return the pair at `position` of the epoch's order.
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
+        """Return the pair at `position` of the epoch's order, written to `out` if given.
 
         Raises:
             GgtError: the pair cannot be read or decoded; the error names it.
@@ -85,7 +85,7 @@ class Mix:
         source = self._parts[part]
         # A part that begins again is in an epoch of its own, with another order.
         turns = -(-self._periods * self._shares[part] // len(source))
-        return source.sample(epoch * turns + place // len(source), place % len(source))
+        return source.sample(epoch * turns + place // len(source), place % len(source), out)
 
     def place(self, position: int) -> tuple[int, int]:
         """Return (part, how many pairs of it came before) for a position of the mix."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ggt_hf.data.regions import Region, decode_region
-from ggt_hf.data.streaming.batches import PairSample
+from ggt_hf.data.regions import Read, Region, read_region
+from ggt_hf.data.streaming.batches import PairSample, Slots
 from ggt_hf.data.streaming.columns import PairColumns, PairPlace
 from ggt_hf.data.streaming.order import block_shuffle, true_shuffle
-from ggt_hf.data.streaming.transforms import RandomGeometry
+from ggt_hf.data.streaming.transforms import Geometry, RandomGeometry
 from ggt_hf.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Shuffle = Literal["pairs", "blocks"]
 """``pairs``: any order is as likely as any other. ``blocks``: neighbours are read together."""
+
+_SIDES = "lq", "gt"
 
 BLOCK, WINDOW = 64, 32
 """Our defaults of a block shuffle: 2,048 pairs are mixed among themselves at a time."""
@@ -88,8 +91,13 @@ class DatasetPairs:
         words = (self._columns.digest, self._shuffle, self._seed, self._geometry)
         return hashlib.blake2b(repr(words).encode(), digest_size=8).hexdigest()
 
-    def sample(self, epoch: int, position: int) -> PairSample:
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
         """Return the pair at `position` of the epoch's order, cropped and turned.
+
+        Args:
+            epoch: which order.
+            position: place in it.
+            out: where to write the two pictures.
 
         Raises:
             ReadError: its bytes cannot be fetched.
@@ -99,11 +107,12 @@ class DatasetPairs:
         pair = self._columns.place(self._row(epoch, position))
         geometry = self._geometry.draw(self._seed, epoch, pair.key, pair.width, pair.height)
         region = Region(x=geometry.x, y=geometry.y, width=geometry.width, height=geometry.height)
-        lq, gt = (
-            geometry.turn(decode_region(data, region, index=index, name=name))
-            for name, data, index in self._members(pair)
-        )
-        return PairSample(key=pair.key, lq=lq, gt=gt)
+        slots = out or _new_slots(geometry)
+        members = zip(slots, self._members(pair), strict=True)
+        for slot, (name, read, num_bytes, index) in members:
+            crop = geometry.unturned(slot)
+            read_region(read, num_bytes, region, index=index, out=crop, name=name)
+        return PairSample(key=pair.key, lq=slots[0], gt=slots[1])
 
     def _row(self, epoch: int, position: int) -> int:
         if self._shuffle is None:
@@ -118,15 +127,24 @@ class DatasetPairs:
             return block_shuffle(len(self), self._seed, epoch, block=BLOCK, window=WINDOW)
         return true_shuffle(len(self), self._seed, epoch)
 
-    def _members(self, pair: PairPlace) -> Iterator[tuple[str, bytes, bytes | None]]:
-        # LQ and GT are neighbours in the shard: one read brings both.
-        start = pair.lq_offset
-        both = self._store.read(pair.shard, start, pair.gt_offset + pair.gt_bytes - start)
-        data = both[: pair.lq_bytes], both[pair.gt_offset - start :]
-        for suffix, content, index in zip(("lq", "gt"), data, pair.indexes, strict=True):
+    def _members(self, pair: PairPlace) -> Iterator[tuple[str, Read, int, bytes | None]]:
+        """Yield (name, what reads it, its length, its seek index) of the LQ and of the GT."""
+        spans = (pair.lq_offset, pair.lq_bytes), (pair.gt_offset, pair.gt_bytes)
+        read = self._reader(pair)
+        for suffix, (offset, num_bytes), index in zip(_SIDES, spans, pair.indexes, strict=True):
             if self._verify:
-                self._check(pair, suffix, content)
-            yield f"{pair.key}.{suffix} in {pair.shard}", content, index
+                self._check(pair, suffix, read(offset, offset + num_bytes))
+            name = f"{pair.key}.{suffix} in {pair.shard}"
+            yield name, partial(_shifted, read, offset), num_bytes, index
+
+    def _reader(self, pair: PairPlace) -> Read:
+        """Return what reads bytes of the pair's shard."""
+        if self._store.is_local and not self._verify:
+            return lambda start, stop: self._store.read(pair.shard, start, stop - start)
+        # LQ and GT are neighbours in the shard: one read brings both.
+        first = pair.lq_offset
+        both = self._store.read(pair.shard, first, pair.gt_offset + pair.gt_bytes - first)
+        return lambda start, stop: both[start - first : stop - first]
 
     def _check(self, pair: PairPlace, suffix: str, content: bytes) -> None:
         wanted = self._columns.sha256(pair.row, suffix)
@@ -154,6 +172,16 @@ class DatasetPairs:
                 f"for example {example.key} ({example.width} x {example.height}).",
                 hint="Lower crop, or leave them out with min_size.",
             )
+
+
+def _new_slots(geometry: Geometry) -> Slots:
+    crop = np.empty((geometry.height, geometry.width, 3), np.uint8)
+    turned = geometry.turn(crop).shape
+    return np.empty(turned, np.uint8), np.empty(turned, np.uint8)
+
+
+def _shifted(read: Read, offset: int, start: int, stop: int) -> bytes:
+    return read(offset + start, offset + stop)
 
 
 def open_pairs(

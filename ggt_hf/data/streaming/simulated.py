@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ggt_hf.data.regions import Region, decode_region
-from ggt_hf.data.streaming.batches import PairSample
+from ggt_hf.data.streaming.batches import PairSample, Slots
 from ggt_hf.data.streaming.order import salt, true_shuffle
 from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.degradation import MIN_SIDE, REVISION, degrade
@@ -75,7 +75,7 @@ class SimulatedPairs:
         words = names, REVISION, self._geometry, self._degradations, self._repeats, self._seed
         return hashlib.blake2b(repr(words).encode(), digest_size=8).hexdigest()
 
-    def sample(self, epoch: int, position: int) -> PairSample:
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
         """Return the pair at `position` of the epoch's order.
 
         Raises:

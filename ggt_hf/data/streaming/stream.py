@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from ggt_hf.data.streaming.batches import PairBatch, PairSample, PairSource, Skipped, collate
+from ggt_hf.data.streaming.batches import BatchRows, PairBatch, PairSource, Skipped
 from ggt_hf.data.streaming.division import Division
 from ggt_hf.data.streaming.throughput import Throughput
 from ggt_hf.errors import GgtError, UsageError
@@ -247,16 +247,16 @@ class PairStream(IterableDataset[PairBatch]):
         return batch
 
     def _batch(self, epoch: int, positions: range, state: State) -> PairBatch:
-        samples: list[PairSample] = []
+        rows = BatchRows(len(positions), self.source.sample_shape)
         skipped: list[Skipped] = []
         for position in positions:
             try:
-                samples.append(self.source.sample(epoch, position))
+                rows.add(self.source.sample(epoch, position, rows.slots()))
             except GgtError as error:
                 if self.on_error == "raise":
                     raise
                 skipped.append(Skipped(epoch=epoch, position=position, cause=str(error)))
-        return collate(samples, state=state, skipped=skipped)
+        return rows.batch(state, skipped)
 
     def _division(self, start: Start) -> Division:
         return Division(

@@ -44,6 +44,18 @@ class Geometry:
             crop = crop[:, ::-1]
         return np.rot90(crop, self.quarter_turns) if self.quarter_turns else crop
 
+    def unturned(self, turned: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the view of `turned` that shows it before `turn`: what is written here is turned.
+
+        Args:
+            turned: ``(H, W, C)``.
+        """
+        import numpy as np
+
+        if self.quarter_turns:
+            turned = np.rot90(turned, -self.quarter_turns)
+        return turned[:, ::-1] if self.flip else turned
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RandomGeometry:

@@ -10,7 +10,7 @@ import simplejpeg
 
 from ggt_hf import images
 from ggt_hf.data.building.seekable import make_seekable
-from ggt_hf.data.regions import Region, decode, decode_region
+from ggt_hf.data.regions import Region, decode_region, decoder
 from ggt_hf.data.regions.cells import build_index
 from ggt_hf.data.regions.jpeg import grid_of, parse_frame
 from ggt_hf.errors import ImageError, MissingExtraError, UsageError
@@ -238,7 +238,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 def test_without_simplejpeg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "simplejpeg", None)
-    decode._decoder.cache_clear()
+    decoder._decoder.cache_clear()
     with pytest.raises(MissingExtraError, match=r"ggt-hf\[stream\]"):
         decode_region(jpeg(picture(1)), Region(x=0, y=0, width=4, height=4))
-    decode._decoder.cache_clear()
+    decoder._decoder.cache_clear()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ggt_hf.data.streaming.batches import PairBatch, PairSample
+from ggt_hf.data.streaming.batches import PairBatch, PairSample, Slots
 from ggt_hf.data.streaming.order import true_shuffle
 from ggt_hf.errors import ReadError
 
@@ -32,7 +32,7 @@ class NumberedPairs:
     def __len__(self) -> int:
         return self.count
 
-    def sample(self, epoch: int, position: int) -> PairSample:
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
         number = int(true_shuffle(self.count, self.seed, epoch)[position])
         if number in self.broken:
             raise ReadError(f"pair {number} is broken.", hint="Mend it.")

@@ -1,0 +1,104 @@
+"""Seekable pictures by their parts: read and decode only those that a rectangle touches.
+
+The *index* of a seekable picture holds, from its head to the end of the file, the byte length of
+each part that decodes alone, 4 bytes a part, little-endian:
+
+- JPEG: the rows of restart cells;
+- strip PNG: the strips, and last what follows them.
+
+What is left of the file's length is the head. So a few short reads bring all that is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ggt_hf import images
+from ggt_hf.data.regions.cells import cut_cells
+from ggt_hf.data.regions.decoder import decode_into
+from ggt_hf.data.regions.jpeg import cells_needed, grid_of, parse_frame
+from ggt_hf.data.regions.png import SIGNATURE, cut_strips, parse_rest
+from ggt_hf.data.regions.region import TURNS, Region, Turn
+
+Read = Callable[[int, int], bytes]
+"""(start, stop) -> those bytes of an encoded picture."""
+
+
+def from_parts(
+    read: Read, num_bytes: int, region: Region, index: bytes, name: str
+) -> NDArray[np.uint8] | None:
+    """Decode `region` of a picture; ``None`` if it is not what `index` says.
+
+    Args:
+        read: gives bytes of the picture.
+        num_bytes: its length.
+        region: a rectangle of the upright picture.
+        index: its index.
+        name: what to call it in an error.
+
+    Raises:
+        UsageError: `region` leaves the picture.
+    """
+    if not index or len(index) % 4:
+        return None
+    lengths = np.frombuffer(index, "<u4").astype(np.int64)
+    bounds = num_bytes - lengths.sum() + np.cumsum(lengths) - lengths
+    if bounds[0] <= 0:
+        return None
+    starts = [*bounds.tolist(), num_bytes]
+    head = read(0, starts[0])
+    from_kind = _png if head.startswith(SIGNATURE) else _jpeg
+    return from_kind(read, head, starts, region, name)
+
+
+def _jpeg(
+    read: Read, head: bytes, starts: list[int], region: Region, name: str
+) -> NDArray[np.uint8] | None:
+    frame = parse_frame(head)
+    grid = grid_of(frame) if frame else None
+    if frame is None or grid is None or frame.width * frame.height > images.MAX_PIXELS:
+        return None
+    if frame.scan_at != len(head) or grid.rows + 1 != len(starts):
+        return None
+    turn = turn_of(head, name) if frame.has_metadata else TURNS[1]
+    region = stored(region, turn, frame.width, frame.height, name)
+    box = cells_needed(frame, grid, region)
+    try:
+        jpeg = cut_cells(read(starts[box.top], starts[box.bottom]), frame, grid, box)
+    except ValueError:
+        return None
+    width, height = grid.size_of(box, frame)
+    pixels = np.empty((height, width, 3), np.uint8)
+    if decode_into(jpeg, pixels):
+        return None
+    y, x = region.y - box.top * grid.cell_height, region.x - box.left * grid.cell_width
+    return turn.upright(pixels[y : y + region.height, x : x + region.width])
+
+
+def _png(
+    read: Read, head: bytes, starts: list[int], region: Region, name: str
+) -> NDArray[np.uint8] | None:
+    *strips, end = starts
+    rest = head + read(strips[-1], end)
+    png = parse_rest(rest)
+    if png is None or png.count + 1 != len(strips) or png.width * png.height > images.MAX_PIXELS:
+        return None
+    turn = turn_of(rest, name) if png.has_metadata else TURNS[1]
+    region = stored(region, turn, png.width, png.height, name)
+    first, last = png.strips_of(region)
+    pixels = cut_strips(read(strips[first], strips[last + 1]), png, region)
+    return None if pixels is None else turn.upright(pixels)
+
+
+def turn_of(data: bytes, name: str) -> Turn:
+    """Return how the pixels of a picture are turned upright."""
+    return TURNS[images.inspect(data, name).orientation]
+
+
+def stored(region: Region, turn: Turn, width: int, height: int, name: str) -> Region:
+    """Return where `region` of the upright picture lies in the stored one."""
+    region.within(*turn.upright_size(width, height), name)
+    return turn.stored(region, width, height)
