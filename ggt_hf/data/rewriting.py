@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ggt_hf.data.attribution import with_lossless_pixels
-from ggt_hf.data.schema import GT, LQ, member_name
-from ggt_hf.data.seekable import find_jpegtran, make_seekable
-from ggt_hf.data.sources import PairSource
+from ggt_hf.data.building.seekable import find_jpegtran, make_seekable
+from ggt_hf.data.building.sources import PairSource
+from ggt_hf.data.format.attribution import with_lossless_pixels
+from ggt_hf.data.format.schema import GT, LQ, member_name
 from ggt_hf.records import Pair
 
 SEEKABLE_PATH = "meta/seekable.jsonl"
