@@ -23,7 +23,7 @@ ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
 
 def photographs(folder: Path | None) -> tuple[list[Image.Image], str]:
     """Return photographs, and what to call them; without a folder, those of the package."""
-    root = folder or sample.PAIRS
+    root = folder or sample.PAIRS.parent / "pairs"
     files = sorted(path for path in root.rglob("*") if path.suffix in {".jpg", ".jpeg", ".png"})
     opened = [ImageOps.exif_transpose(Image.open(file)).convert("RGB") for file in files]
     large = [image for image in opened if folder is None or min(image.size) >= SIDE // 2]

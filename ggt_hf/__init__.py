@@ -18,23 +18,36 @@ if TYPE_CHECKING:
     from ggt_hf.data.reading.overlays import Overlay
     from ggt_hf.data.reading.reader import open_dataset
     from ggt_hf.data.reading.store import PairStore
+    from ggt_hf.data.streaming.foreign import RowPairs, SequentialPairs
+    from ggt_hf.data.streaming.mixing import Mix
+    from ggt_hf.data.streaming.pairs import open_pairs
+    from ggt_hf.data.streaming.simulated import SimulatedPairs
+    from ggt_hf.data.streaming.stream import PairStream
+    from ggt_hf.data.streaming.transforms import RandomGeometry
     from ggt_hf.data.validation import validate
     from ggt_hf.hub.push import PushReport, push_dataset
     from ggt_hf.records import DEGRADATIONS, Pair, PairInfo, Provenance
 
 _HOME = {
     "DEGRADATIONS": "ggt_hf.records",
+    "Mix": "ggt_hf.data.streaming.mixing",
     "Overlay": "ggt_hf.data.reading.overlays",
     "Pair": "ggt_hf.records",
     "PairInfo": "ggt_hf.records",
     "PairStore": "ggt_hf.data.reading.store",
+    "PairStream": "ggt_hf.data.streaming.stream",
     "Provenance": "ggt_hf.records",
     "PushReport": "ggt_hf.hub.push",
+    "RandomGeometry": "ggt_hf.data.streaming.transforms",
+    "RowPairs": "ggt_hf.data.streaming.foreign",
+    "SequentialPairs": "ggt_hf.data.streaming.foreign",
+    "SimulatedPairs": "ggt_hf.data.streaming.simulated",
     "build_dataset": "ggt_hf.data.building.build",
     "disable_bare_name": "ggt_hf.data.loading.bare_name_hook",
     "enable_bare_name": "ggt_hf.data.loading.bare_name_hook",
     "load_dataset": "ggt_hf.data.loading.load",
     "open_dataset": "ggt_hf.data.reading.reader",
+    "open_pairs": "ggt_hf.data.streaming.pairs",
     "push_dataset": "ggt_hf.hub.push",
     "read_overlay": "ggt_hf.data.reading.overlay_file",
     "validate": "ggt_hf.data.validation",
@@ -43,29 +56,52 @@ _HOME = {
 
 __all__ = [
     "DEGRADATIONS",
+    "Mix",
     "Overlay",
     "Pair",
     "PairInfo",
     "PairStore",
+    "PairStream",
     "Provenance",
     "PushReport",
+    "RandomGeometry",
+    "RowPairs",
+    "SequentialPairs",
+    "SimulatedPairs",
     "__version__",
     "build_dataset",
     "disable_bare_name",
     "enable_bare_name",
     "load_dataset",
     "open_dataset",
+    "open_pairs",
     "push_dataset",
     "read_overlay",
     "validate",
 ]
 
 
+_NEEDED = {
+    "torch": ("stream", "Streaming into training"),
+    "simplejpeg": ("stream", "Decoding JPEG regions"),
+    "cv2": ("simulate", "Simulating degradations"),
+}
+"""Optional package -> the extra that brings it, and what it is needed for."""
+
+
 def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ggt_hf' has no attribute {name!r}")
     try:
         module = import_module(_HOME[name])
-    except KeyError:
-        raise AttributeError(f"module 'ggt_hf' has no attribute {name!r}") from None
+        if name == "PairStream":
+            import_module("simplejpeg")  # asked for now, not at the first picture
+    except ModuleNotFoundError as error:
+        if error.name not in _NEEDED:
+            raise
+        from ggt_hf.errors import MissingExtraError
+
+        raise MissingExtraError.of(error.name, *_NEEDED[error.name]) from error
     return getattr(module, name)
 
 

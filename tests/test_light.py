@@ -35,3 +35,13 @@ def test_every_public_name_exists() -> None:
         assert getattr(ggt_hf, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = ggt_hf.nonsense
+
+
+@pytest.mark.parametrize("package", ["torch", "simplejpeg"])
+def test_a_missing_extra_is_named_when_it_is_imported(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from ggt_hf import PairStream"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = ran.stderr.strip().splitlines()[-1]
+    assert last.startswith("ggt_hf.errors.MissingExtraError")
+    assert package in last
+    assert "pip install 'ggt-hf[stream]'" in last

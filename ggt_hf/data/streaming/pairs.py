@@ -21,6 +21,7 @@ from ggt_hf.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from ggt_hf.data.format.manifest import Manifest
+    from ggt_hf.data.reading.overlays import Overlay
     from ggt_hf.data.reading.reader import PairStore
 
 Shuffle = Literal["pairs", "blocks"]
@@ -42,6 +43,7 @@ class DatasetPairs:
         seed: of the order and of the geometry.
         geometry: crop, flip and rotation.
         verify: compare each member's sha256 with the manifest's.
+        overlay: corrections that `manifest` has applied; their pictures stand in for the shard's.
 
     Raises:
         UsageError: no pair is left, or some are smaller than the crop.
@@ -56,8 +58,10 @@ class DatasetPairs:
         seed: int = 0,
         geometry: RandomGeometry | None = None,
         verify: bool = False,
+        overlay: Overlay | None = None,
     ) -> None:
         self._store = store
+        self._overlay = overlay
         self._columns = PairColumns(store.manifest if manifest is None else manifest)
         self._geometry = geometry or RandomGeometry()
         self._shuffle = shuffle
@@ -130,16 +134,24 @@ class DatasetPairs:
     def _members(self, pair: PairPlace) -> Iterator[tuple[str, Read, int, bytes | None]]:
         """Yield (name, what reads it, its length, its seek index) of the LQ and of the GT."""
         spans = (pair.lq_offset, pair.lq_bytes), (pair.gt_offset, pair.gt_bytes)
-        read = self._reader(pair)
-        for suffix, (offset, num_bytes), index in zip(_SIDES, spans, pair.indexes, strict=True):
+        overlay = self._overlay
+        corrections = [overlay.replacement(pair.key, s) if overlay else None for s in _SIDES]
+        # The manifest of a corrected pair says the replacement's length where the shard's was.
+        from_shard = self._reader(pair, is_whole=not any(corrections))
+        parts = zip(_SIDES, spans, pair.indexes, corrections, strict=True)
+        for suffix, (offset, num_bytes), index, correction in parts:
+            if correction:
+                data = correction.read()  # proven by its own sha256
+                yield str(correction.path), _reader_of(data), len(data), None
+                continue
             if self._verify:
-                self._check(pair, suffix, read(offset, offset + num_bytes))
+                self._check(pair, suffix, from_shard(offset, offset + num_bytes))
             name = f"{pair.key}.{suffix} in {pair.shard}"
-            yield name, partial(_shifted, read, offset), num_bytes, index
+            yield name, partial(_shifted, from_shard, offset), num_bytes, index
 
-    def _reader(self, pair: PairPlace) -> Read:
-        """Return what reads bytes of the pair's shard."""
-        if self._store.is_local and not self._verify:
+    def _reader(self, pair: PairPlace, *, is_whole: bool) -> Read:
+        """Return what reads bytes of the pair's shard; `is_whole`: both sides lie there."""
+        if not is_whole or (self._store.is_local and not self._verify):
             return lambda start, stop: self._store.read(pair.shard, start, stop - start)
         # LQ and GT are neighbours in the shard: one read brings both.
         first = pair.lq_offset
@@ -180,6 +192,10 @@ def _new_slots(geometry: Geometry) -> Slots:
     return np.empty(turned, np.uint8), np.empty(turned, np.uint8)
 
 
+def _reader_of(data: bytes) -> Read:
+    return lambda start, stop: data[start:stop]
+
+
 def _shifted(read: Read, offset: int, start: int, stop: int) -> bytes:
     return read(offset + start, offset + stop)
 
@@ -196,6 +212,7 @@ def open_pairs(
     revision: str | None = None,
     token: str | None = None,
     verify: bool = False,
+    overlay: Overlay | None = None,
     **filters: Any,
 ) -> DatasetPairs:
     """Open a dataset's pairs for streaming.
@@ -213,11 +230,14 @@ def open_pairs(
         revision: commit, tag or branch on the Hub.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
         verify: compare every picture with its recorded sha256 before decoding it.
+        overlay: corrections made for this dataset (`read_overlay`): dropped pairs are left out,
+            replaced pictures read from their files, new categories filtered by.
         filters: what `selection.select` takes: ``categories``, ``min_scores``, ``max_scores``,
             ``licenses``, ``min_size``.
 
     Raises:
         UsageError: nothing is left after the filters, or pairs are smaller than the crop.
+        FormatError: `overlay` was made for another dataset, or another state of this one.
         GgtError: the dataset cannot be opened; see `reader.open_dataset`.
     """
     from ggt_hf.data.reading.reader import open_dataset
@@ -226,11 +246,16 @@ def open_pairs(
     if rotate and crop is None:
         raise UsageError("rotate needs a square crop.", hint="Pass crop=256, or rotate=False.")
     store = open_dataset(where, revision=revision, token=token)
+    manifest = store.manifest
+    if overlay is not None:
+        overlay.check(store.info, store.name)
+        manifest = overlay.apply(manifest)
     return DatasetPairs(
         store,
-        select(store.manifest, split=split, **filters),
+        select(manifest, split=split, **filters),
         shuffle=shuffle,
         seed=seed,
         geometry=RandomGeometry(crop=crop, flip=flip, rotate=rotate),
         verify=verify,
+        overlay=overlay,
     )

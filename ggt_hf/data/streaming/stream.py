@@ -121,7 +121,7 @@ class PairStream(IterableDataset[PairBatch]):
             threads: threads that read and decode.
             prefetch: batches made ahead.
             pairs: what `pairs.open_pairs` takes: ``split``, ``crop``, ``flip``, ``rotate``,
-                ``shuffle``, ``seed``, ``revision``, ``token``, and the filters.
+                ``shuffle``, ``seed``, ``revision``, ``token``, ``overlay``, and the filters.
 
         Raises:
             GgtError: the dataset cannot be opened, or nothing fits; see `pairs.open_pairs`.

@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
-from ggt_hf import load_dataset, read_overlay
+from ggt_hf import load_dataset, open_pairs, read_overlay
 from ggt_hf.data.reading.overlays import Overlay
 from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.errors import FormatError, ImageError, IntegrityError, ReadError
+from ggt_hf.images import decode
 from ggt_hf.records import Pair
 from tests.data.loading.loaded import assert_pairs, assert_picture
 from tests.making import encoded, make_dataset, make_pair, picture
@@ -211,3 +213,31 @@ def test_bad_replacements_are_refused(root: Path, tmp_path: Path, fields: dict[s
 def test_a_missing_overlay_is_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"nothing\.yaml"):
         load_dataset(root, overlay=tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_stream_reads_the_corrected_dataset(
+    root: Path, fields: dict[str, Any], tmp_path: Path, verify: bool
+) -> None:
+    overlay = read_overlay(written(fields, tmp_path))
+    pairs = open_pairs(root, overlay=overlay, verify=verify)
+    samples = {sample.key: sample for sample in (pairs.sample(0, i) for i in range(len(pairs)))}
+    assert samples.keys() == {pair.info.key for pair in corrected()}
+    for pair in corrected():
+        assert np.array_equal(samples[pair.info.key].lq, decode(pair.lq, "lq"))
+        assert np.array_equal(samples[pair.info.key].gt, decode(pair.gt, "gt"))
+    haze = open_pairs(root, overlay=overlay, categories=["haze"])
+    assert [haze.sample(0, i).key for i in range(len(haze))] == [key(7)]
+    assert haze.fingerprint != open_pairs(root, categories=["rain"]).fingerprint
+
+
+def test_a_stream_refuses_an_overlay_of_another_dataset_and_a_changed_picture(
+    root: Path, fields: dict[str, Any], tmp_path: Path
+) -> None:
+    overlay = read_overlay(written(fields, tmp_path))
+    with pytest.raises(FormatError, match="made for the dataset"):
+        open_pairs(root, overlay=replace(overlay, of=ZEROS))
+    pairs = open_pairs(root, overlay=overlay, shuffle=None)
+    (tmp_path / "mended/2.png").write_bytes(encoded(picture(98)))
+    with pytest.raises(IntegrityError, match=r"mended/2\.png"):
+        [pairs.sample(0, i) for i in range(len(pairs))]
