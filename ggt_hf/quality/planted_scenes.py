@@ -13,8 +13,9 @@ from PIL import Image
 from ggt_hf import sample
 from ggt_hf.images import decode
 from ggt_hf.quality.calibration import PlantedCase
+from ggt_hf.quality.faults import WORDS, write_text
 from ggt_hf.quality.planes import Picture
-from ggt_hf.quality.planting import WORDS, FaultKind, plant, write_text
+from ggt_hf.quality.planting import FaultKind, plant
 from ggt_hf.records import DEGRADATIONS
 
 

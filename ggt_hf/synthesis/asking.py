@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ggt_hf.data.staging import write_durably
+from ggt_hf.data.building.staging import write_durably
 from ggt_hf.errors import GgtError, ImageError, WriteError
 from ggt_hf.images import inspect
 from ggt_hf.records import Candidate, Source

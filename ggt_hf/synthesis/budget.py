@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from ggt_hf.data.staging import write_durably
+from ggt_hf.data.building.staging import write_durably
 from ggt_hf.errors import BudgetError, FormatError, UsageError
 from ggt_hf.stages import LineLog, read_rows
 from ggt_hf.synthesis.editors.editor import OUTCOMES, Editor, Outcome

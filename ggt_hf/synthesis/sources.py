@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ggt_hf.data.schema import is_key, normalise_key
+from ggt_hf.data.format.schema import is_key, normalise_key
 from ggt_hf.errors import GgtError, SourceError
 from ggt_hf.images import inspect
 from ggt_hf.records import Degradation, Source
@@ -126,7 +126,7 @@ def _of_file(file: Path, labels: SourceLabels, limit: int | None) -> SourceList:
 
 def _category(name: Path) -> Degradation | None:
     """Return the category that a folder on the way to a file names, the innermost first."""
-    from ggt_hf.data.sources.words import Vocabulary
+    from ggt_hf.data.building.sources.words import Vocabulary
 
     vocabulary = Vocabulary({})
     named = (vocabulary.category(part) for part in reversed(name.parts[:-1]))

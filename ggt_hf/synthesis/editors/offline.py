@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ggt_hf.data.schema import normalise_key
+from ggt_hf.data.format.schema import normalise_key
 from ggt_hf.errors import EditorError, FormatError, MissingExtraError
 from ggt_hf.synthesis.editors.editor import NoPictureError, Picture, to_png
 from ggt_hf.synthesis.editors.grid import AnySize, Fit, Size, SizeRule
