@@ -27,6 +27,9 @@ Stages = Annotated[str, typer.Option(help="Which to run, of metrics, vlm and rev
 ThresholdsFile = Annotated[
     Path | None, typer.Option("--thresholds", help="YAML of limits; default: ours.")
 ]
+NoText = Annotated[
+    bool, typer.Option("--no-text", help="Do not read text; that takes longest by far.")
+]
 JudgeName = Annotated[
     str,
     typer.Option("--judge", help="rules, embedded, a Hub id, a folder, or an endpoint's name."),
@@ -43,11 +46,12 @@ Triples = Annotated[
 ]
 
 
-def qc(
+def qc(  # noqa: PLR0913 - one parameter a flag
     candidates: Candidates,
     out: Out,
     stages: Stages = "metrics,vlm",
     thresholds: ThresholdsFile = None,
+    no_text: NoText = False,
     judge: JudgeName = "rules",
     endpoint: Endpoint = None,
     revision: Revision = None,
@@ -85,6 +89,7 @@ def qc(
         chosen,
         folder,
         thresholds=thresholds,
+        read_text=not no_text,
         judge=lambda: open_judge(
             judge, revision=revision, endpoint=endpoint, cache=default_folder()
         ),

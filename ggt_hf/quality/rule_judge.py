@@ -2,7 +2,7 @@
 
 D is how far the severity of what an observer sees went down, as in RealIR-Bench's comparison of
 severities before and after, or how far the finest texture (noise, streaks, grain, blocks) ceased
-to be the input's, whichever says more; F is what alignment, tone, structure and sharpness leave of 100. The
+to be the input's, whichever says more; F is what alignment, tone and sharpness leave of 100. The
 curves are ours. With the observer ``rules`` no model is needed, and no text is understood.
 """
 

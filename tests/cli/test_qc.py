@@ -33,7 +33,16 @@ def run(*words: str | Path) -> tuple[int, str, str]:
 def test_the_gate_writes_verdicts_pairs_and_triples(candidates: Path, tmp_path: Path) -> None:
     out, triples = tmp_path / "out", tmp_path / "triples.jsonl"
     code, text, remarks = run(
-        "qc", candidates, out, "--stages", "metrics", "--triples", triples, "--num-workers", "1"
+        "qc",
+        candidates,
+        out,
+        "--no-text",
+        "--stages",
+        "metrics",
+        "--triples",
+        triples,
+        "--num-workers",
+        "1",
     )
     assert code == 0
     assert "metrics   4 seen: 2 passed, 2 refused, 0 cannot say" in text
@@ -48,7 +57,16 @@ def test_the_gate_writes_verdicts_pairs_and_triples(candidates: Path, tmp_path: 
 
 
 def test_again_as_json(candidates: Path, tmp_path: Path) -> None:
-    words = ("qc", candidates, tmp_path / "out", "--stages", "metrics", "--num-workers", "1")
+    words = (
+        "qc",
+        candidates,
+        tmp_path / "out",
+        "--no-text",
+        "--stages",
+        "metrics",
+        "--num-workers",
+        "1",
+    )
     run(*words)
     code, text, _ = run(*words, "--json", "--quiet")
     report = json.loads(text)
@@ -59,7 +77,9 @@ def test_again_as_json(candidates: Path, tmp_path: Path) -> None:
 
 def test_a_missing_picture_is_an_error_but_stops_nothing(candidates: Path, tmp_path: Path) -> None:
     (candidates / "pictures/s0-same.gt.png").unlink()
-    code, text, remarks = run("qc", candidates, tmp_path / "out", "--stages", "metrics")
+    code, text, remarks = run(
+        "qc", candidates, tmp_path / "out", "--no-text", "--stages", "metrics", "--num-workers", "1"
+    )
     assert code == 1
     assert "2 accepted, 1 rejected, 0 undecided, 1 failed" in text
     assert "s0-same.gt.png cannot be read" in remarks
@@ -83,7 +103,14 @@ def test_review_is_summarized_and_settles(candidates: Path, tmp_path: Path) -> N
     report = json.loads(run("review", candidates, "--summary", "--json")[1])
     assert report["agreement"]["shared"] == 1
     code, text, remarks = run(
-        "qc", candidates, tmp_path / "out", "--stages", "metrics,review", "--num-workers", "1"
+        "qc",
+        candidates,
+        tmp_path / "out",
+        "--no-text",
+        "--stages",
+        "metrics,review",
+        "--num-workers",
+        "1",
     )
     assert "0 accepted, 2 rejected, 2 undecided" in text
     assert remarks.splitlines()[-1].startswith("next: ggt review ")
@@ -91,7 +118,7 @@ def test_review_is_summarized_and_settles(candidates: Path, tmp_path: Path) -> N
 
 def test_only_what_was_not_rejected_is_exported(candidates: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run("qc", candidates, out, "--stages", "metrics", "--num-workers", "1")
+    run("qc", candidates, out, "--no-text", "--stages", "metrics", "--num-workers", "1")
     words = ("--verdicts", out / "verdicts.jsonl", "--reviewer", "ada")
     code, text, _ = run("review", candidates, "--export", tmp_path / "page", *words)
     assert code == 0

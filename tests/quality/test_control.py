@@ -153,17 +153,25 @@ def test_processes_give_the_same_bytes(tmp_path: Path) -> None:
     assert "it is the input unchanged" in found["same-0"].checks[0].reason
 
 
+RUN = """
+import sys
+from pathlib import Path
+from ggt_hf.quality.candidate_folder import CandidateFolder
+from ggt_hf.quality.control import control
+from ggt_hf.quality.examiners import MetricExaminer
+from ggt_hf.quality.thresholds import default_thresholds
+gate = MetricExaminer(thresholds=default_thresholds(), read_text=False)
+control(CandidateFolder(Path(sys.argv[1])), Path(sys.argv[2]), [gate])
+"""
+
+
 def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
     """kill -9 in the middle: what stands in the file is kept, and the end is the same."""
     lq, gt = scene("mixed-astronaut", "mixed")
     made = [make_candidate(tmp_path / "c", f"k{i:02d}", lq, gt) for i in range(24)]
     folder = CandidateFolder(write_candidates(tmp_path / "c", made))
-    command = ["qc", str(folder.root), str(tmp_path / "out"), "--stages", "metrics"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "ggt_hf", *command, "--num-workers", "1"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        [sys.executable, "-c", RUN, str(folder.root), str(tmp_path / "out")], start_new_session=True
     )
     path = tmp_path / "out" / "verdicts.jsonl"
     deadline = time.monotonic() + 120
@@ -174,7 +182,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
     child.wait()
     done = len(read_verdicts(path))
     assert done >= 3
-    gate = MetricExaminer(thresholds=default_thresholds())
+    gate = MetricExaminer(thresholds=default_thresholds(), read_text=False)
     report = control(folder, tmp_path / "out", [gate])
     assert report.num_kept == done
     assert [verdict.key for verdict in report.verdicts] == [c.key for c in made]

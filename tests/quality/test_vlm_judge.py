@@ -195,12 +195,12 @@ def test_rules_rank_what_can_be_measured_and_no_text(tmp_path: Path) -> None:
 
 
 def test_a_tiny_random_model_is_asked_and_found_wanting(
-    build: Callable[[str], Path], cases: list
+    build: Callable[[str], Path],  # noqa: F811 - the fixture
 ) -> None:
-    """The very class of Qwen3-VL, loaded as ever; its words are noise, so it decides nothing."""
+    """The very class of Idefics 3, loaded as ever; its words are noise, so it decides nothing."""
     from ggt_hf.vlm.local import LocalVLM
 
-    vlm = LocalVLM.from_pretrained(build("qwen3_vl"), dtype="float32")
+    vlm = LocalVLM.from_pretrained(build("idefics3"), dtype="float32")
     small = [(encoded(picture(1, 32, 32)), encoded(picture(2, 32, 32)))]
     [found] = VLMJudge(vlm).judge_many(small)
     assert found.score is None
