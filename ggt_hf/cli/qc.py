@@ -61,12 +61,12 @@ def qc(  # noqa: PLR0913 - one parameter a flag
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Decide which candidates become pairs: measured, judged, reviewed; with every reason.
+    """Decide which candidates become pairs, each with its reasons.
 
-    The judge is first tried on planted faults; what it did not see there is said with
-    each of its decisions, and a judge that ranks nothing right decides nothing. The
-    same command goes on where it was stopped, and judges again only what changed.
-    Exits with 1 when a candidate could not be looked at.
+    The judge is first tried on planted faults; what it did not see there is
+    said with each of its decisions, and one that sees nothing decides nothing.
+    The same command goes on where it was stopped, and judges again only what
+    changed. Exits with 1 when a candidate could not be looked at.
 
     Examples:
 
