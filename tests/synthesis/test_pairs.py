@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ggt_hf.data.build import build, list_pairs
-from ggt_hf.data.manifest import Manifest
-from ggt_hf.data.planning import BuildOptions
-from ggt_hf.data.sources import Labels
 
+from ggt_hf.data.building.build import build, list_pairs
+from ggt_hf.data.building.planning import BuildOptions
+from ggt_hf.data.building.sources import Labels
+from ggt_hf.data.format.manifest import Manifest
 from ggt_hf.errors import FormatError, SourceError
 from ggt_hf.stages import read_candidates, read_rows, to_line
 from ggt_hf.synthesis.editors.offline import FunctionEditor
