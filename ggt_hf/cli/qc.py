@@ -27,6 +27,9 @@ Stages = Annotated[str, typer.Option(help="Which to run, of metrics, vlm and rev
 ThresholdsFile = Annotated[
     Path | None, typer.Option("--thresholds", help="YAML of limits; default: ours.")
 ]
+NoText = Annotated[
+    bool, typer.Option("--no-text", help="Do not read text; that takes longest by far.")
+]
 JudgeName = Annotated[
     str,
     typer.Option("--judge", help="rules, embedded, a Hub id, a folder, or an endpoint's name."),
@@ -43,11 +46,12 @@ Triples = Annotated[
 ]
 
 
-def qc(
+def qc(  # noqa: PLR0913 - one parameter a flag
     candidates: Candidates,
     out: Out,
     stages: Stages = "metrics,vlm",
     thresholds: ThresholdsFile = None,
+    no_text: NoText = False,
     judge: JudgeName = "rules",
     endpoint: Endpoint = None,
     revision: Revision = None,
@@ -57,12 +61,12 @@ def qc(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Decide which candidates become pairs: measured, judged, reviewed; with every reason.
+    """Decide which candidates become pairs, each with its reasons.
 
-    The judge is first tried on planted faults; what it did not see there is said with
-    each of its decisions, and a judge that ranks nothing right decides nothing. The
-    same command goes on where it was stopped, and judges again only what changed.
-    Exits with 1 when a candidate could not be looked at.
+    The judge is first tried on planted faults; what it did not see there is
+    said with each of its decisions, and one that sees nothing decides nothing.
+    The same command goes on where it was stopped, and judges again only what
+    changed. Exits with 1 when a candidate could not be looked at.
 
     Examples:
 
@@ -85,6 +89,7 @@ def qc(
         chosen,
         folder,
         thresholds=thresholds,
+        read_text=not no_text,
         judge=lambda: open_judge(
             judge, revision=revision, endpoint=endpoint, cache=default_folder()
         ),

@@ -39,7 +39,7 @@ class ControlReport:
     """Key -> why it could not be judged; it has no verdict, and is tried again next time."""
 
     def counts(self) -> dict[str, Any]:
-        """Return how many came to what, where, and for which reason that repeats."""
+        """Return how many came to what, where, and for which first reason."""
         outcomes = Counter(verdict.outcome for verdict in self.verdicts)
         return {
             "candidates": len(self.verdicts) + len(self.failures),
@@ -56,9 +56,7 @@ class ControlReport:
         said = Counter(
             {True: "passed", False: "refused", None: "cannot say"}[c.passed] for c in seen
         )
-        reasons = Counter(
-            fault for check in seen if not check.passed for fault in set(_faults(check.reason))
-        )
+        reasons = Counter(_first_fault(check.reason) for check in seen if not check.passed)
         return {"seen": len(seen), **said, "reasons": dict(reasons.most_common(12))}
 
 
@@ -183,6 +181,6 @@ def _settle(path: Path, done: Mapping[str, StoredVerdict]) -> None:
         rewrite(path, rows)
 
 
-def _faults(reason: str) -> list[str]:
-    """Return the faults that a reason names, without their numbers."""
-    return [part.partition(" (")[0].strip(" .") for part in reason.split(";")][:4]
+def _first_fault(reason: str) -> str:
+    """Return what a reason names first, without its numbers."""
+    return reason.partition(";")[0].partition(" (")[0].strip(" .")

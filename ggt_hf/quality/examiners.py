@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ggt_hf.errors import FormatError
@@ -46,10 +46,10 @@ class MetricExaminer:
     in_processes: bool = True
 
     def judged_by(self, candidate: Candidate) -> str:
-        """Return the gate and its thresholds, as `gate` writes them."""
+        """Return the gate, its thresholds, and whether text is left out."""
         from ggt_hf.quality.metric_gate import GATE
 
-        return f"{GATE} {self.thresholds.name}"
+        return f"{GATE} {self.thresholds.name}{'' if self.read_text else ' without text'}"
 
     def examine(self, candidates: Sequence[Candidate], pairs: Sequence[Encoded]) -> list[Check]:
         """Measure each; raises ImageError where a picture cannot be decoded."""
@@ -65,7 +65,8 @@ class MetricExaminer:
                 hint="Name its category in sources.jsonl, or let ggt prompt find it.",
             )
         lq, gt = decode(pair[0], candidate.lq_path), decode(pair[1], candidate.gt_path)
-        return gate(lq, gt, candidate.degradation, self.thresholds, read_text=self.read_text)
+        found = gate(lq, gt, candidate.degradation, self.thresholds, read_text=self.read_text)
+        return replace(found, judged_by=self.judged_by(candidate))
 
 
 @dataclass(kw_only=True, slots=True)

@@ -70,6 +70,7 @@ def open_examiners(
     folder: CandidateFolder,
     *,
     thresholds: Path | None = None,
+    read_text: bool = True,
     judge: Callable[[], Judge],
     in_processes: bool = False,
     calibrations: Path,
@@ -82,6 +83,7 @@ def open_examiners(
         stages: in the order of `STAGES`.
         folder: the candidates, beside which reviewers' decisions lie.
         thresholds: limits of stage 1; ``None`` = ours.
+        read_text: whether stage 1 compares text, by far the slowest of what it does.
         judge: makes the judge of stage 2; called only where that is asked for.
         in_processes: whether that judge may work in many processes.
         calibrations: folder that keeps what judges were shown to see.
@@ -95,7 +97,7 @@ def open_examiners(
     found: list[Examiner] = []
     if "metrics" in stages:
         limits = read_thresholds(thresholds) if thresholds else default_thresholds()
-        found.append(MetricExaminer(thresholds=limits))
+        found.append(MetricExaminer(thresholds=limits, read_text=read_text))
     if "vlm" in stages:
         chosen = judge()
         known = kept_calibration(chosen, calibrations, num_scenes, tell)

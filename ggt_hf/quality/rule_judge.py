@@ -1,7 +1,8 @@
 """A judge without a question: it observes both pictures, and measures what stage 1 measures.
 
 D is how far the severity of what an observer sees went down, as in RealIR-Bench's comparison of
-severities before and after; F is what alignment, tone, structure and sharpness leave of 100. The
+severities before and after, or how far the finest texture (noise, streaks, grain, blocks) ceased
+to be the input's, whichever says more; F is what alignment, tone and sharpness leave of 100. The
 curves are ours. With the observer ``rules`` no model is needed, and no text is understood.
 """
 
@@ -69,27 +70,36 @@ class ObservingJudge:
         severity, left = _severity(before), _severity(after)
         if severity == 0:
             return Judgement(reason="the observer sees no degradation in the input")
-        kept, cause = _kept(pair)
-        removed = 100 * max(0.0, 1 - left / severity)
+        scores = _measured(pair)
+        if scores is None:
+            return Judgement(reason="pictures of two sizes, or smaller than can be measured")
+        kept, cause = _kept(scores)
+        removed = max(0.0, 1 - left / severity, _texture_gone(scores))
         reason = f"removed: severities sum to {severity} before and {left} after; kept: {cause}"
-        return Judgement(removed=removed, kept=kept, reason=reason)
+        return Judgement(removed=100 * removed, kept=kept, reason=reason)
 
 
 def _severity(observation: Observation) -> int:
     return sum(effect.severity for effect in observation.effects)
 
 
-def _kept(pair: Encoded) -> tuple[float, str]:
-    """Return F and its largest cause."""
+def _measured(pair: Encoded) -> Mapping[str, float] | None:
     from ggt_hf.quality.measuring import measure
     from ggt_hf.quality.metric_gate import MIN_SIDE
 
     lq, gt = (decode(data, "the picture") for data in pair)
-    if lq.shape != gt.shape:
-        return 0.0, f"the candidate is {gt.shape[1]}x{gt.shape[0]} pixels, its input is not"
-    if min(lq.shape[:2]) < MIN_SIDE:
-        return 0.0, f"sides under {MIN_SIDE} pixels cannot be measured"
-    scores = measure(lq, gt, read_text=False).scores
+    if lq.shape != gt.shape or min(lq.shape[:2]) < MIN_SIDE:
+        return None
+    return measure(lq, gt, read_text=False).scores
+
+
+def _texture_gone(scores: Mapping[str, float]) -> float:
+    """Return 0 where the finest texture is the input's, 1 where half of it is something else."""
+    return min(1.0, max(0.0, (1 - scores["detail_kept"]) / 0.5))
+
+
+def _kept(scores: Mapping[str, float]) -> tuple[float, str]:
+    """Return F and its largest cause."""
     losses = {
         name: max(0.0, low - scores[name], scores[name] - high) / scale
         for name, (low, high, scale) in _TOLERANCES.items()
