@@ -1,0 +1,1 @@
+"""Quality control: what a candidate must pass before it becomes a pair."""
