@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ggt_hf.data.checking import in_order
+from ggt_hf.data.building.checking import in_order
 from ggt_hf.errors import GgtError, OverlapError, SourceError
 from ggt_hf.images import luminance
 from ggt_hf.progress import bar

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ggt_hf.data.reader import open_dataset
-from ggt_hf.data.schema import INFO_PATH
-from ggt_hf.data.sources import Labels, PairSource, read_source
-from ggt_hf.data.store import PairStore
+from ggt_hf.data.building.sources import Labels, PairSource, read_source
+from ggt_hf.data.format.schema import INFO_PATH
+from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.data.reading.store import PairStore
 from ggt_hf.errors import FormatError, ReadError, SourceError
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
