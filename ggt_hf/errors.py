@@ -11,6 +11,7 @@ GgtError
 ├── EditorError            an editor cannot be loaded, or refuses whatever it is asked
 ├── BudgetError            a paid call that the user did not allow
 ├── StageError             the workers of a stage cannot start
+├── OverlapError           data to train on hold pictures of a test set
 ├── ReadError              bytes could not be fetched
 ├── WriteError             bytes could not be stored
 ├── HubError               the Hub refused, or holds something else than was sent
@@ -94,6 +95,10 @@ class BudgetError(GgtError):
 
 class StageError(GgtError):
     """The workers of a stage cannot start; what single units fail at is recorded instead."""
+
+
+class OverlapError(GgtError):
+    """Data to train on hold pictures of a test set."""
 
 
 class ReadError(GgtError):

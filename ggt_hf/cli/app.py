@@ -8,6 +8,7 @@ import typer
 
 from ggt_hf.cli.build import build
 from ggt_hf.cli.card import card
+from ggt_hf.cli.contamination import contamination
 from ggt_hf.cli.demo import demo
 from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
@@ -62,6 +63,7 @@ app.command()(prompt)
 app.command()(synth)
 app.command()(qc)
 app.command()(review)
+app.add_typer(contamination, name="contamination")
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ggt_hf.cli.options import DryRun, Json, NumWorkers, Quiet, Revision
+from ggt_hf.cli.options import DryRun, Json, NumWorkers, Quiet, RefuseOverlap, Revision
 from ggt_hf.cli.output import Output, counted
 from ggt_hf.errors import UsageError
 
@@ -80,6 +80,7 @@ def build(  # noqa: PLR0913 - one parameter a flag
             "--seekable", help="Rewrite pictures without loss, so that training crops decode alone."
         ),
     ] = False,
+    refuse_overlap: RefuseOverlap = None,
     num_workers: NumWorkers = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -120,6 +121,15 @@ def build(  # noqa: PLR0913 - one parameter a flag
         quiet=quiet,
     )
     listing = list_pairs(src, out, labels, columns=(lq_column, gt_column), revision=revision)
+    if refuse_overlap is not None:
+        from ggt_hf.quality import contamination, pictures
+
+        contamination.refuse_overlap(
+            pictures.pictures_of_pairs(listing.pairs),
+            refuse_overlap,
+            num_workers=num_workers,
+            quiet=quiet,
+        )
     if dry_run:
         _show_rehearsal(screen, rehearse(listing, options), refused=not drop_bad)
         return
