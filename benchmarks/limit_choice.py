@@ -29,6 +29,26 @@ HEAVY = 2.0
 """Weight of a geometric or tonal fault: stage 1 is there for them first; others weigh 1."""
 
 
+UNSEEN = {
+    ("shift", "max"): 0.5,
+    ("scale", "max"): 0.2,
+    ("rotation", "max"): 0.1,
+    ("warp", "max"): 1.0,
+    ("gain", "min"): 0.85,
+    ("gain", "max"): 1.18,
+    ("at_black", "min"): -3.0,
+    ("at_black", "max"): 3.0,
+    ("at_white", "min"): -8.0,
+    ("at_white", "max"): 8.0,
+    ("cast", "max"): 8.0,
+    ("tint", "max"): 0.15,
+    ("hue", "max"): 8.0,
+    ("chroma", "min"): 0.85,
+    ("chroma", "max"): 1.2,
+}
+"""What nobody sees is no fault: no limit is tighter, however still the simulator keeps."""
+
+
 class Candidate(NamedTuple):
     """A limit that may be taken up."""
 
@@ -40,6 +60,9 @@ class Candidate(NamedTuple):
 ONE_FOR_ALL = (
     ("contrast", "min"),
     ("brightness", "min"),
+    ("darkest", "max"),
+    ("crushed", "max"),
+    ("blown", "max"),
     ("psnr_to_input", "max"),
     ("detail_kept", "max"),
     ("fine", "min"),
@@ -63,13 +86,14 @@ BY_CATEGORY = (
     ("appeared", "max"),
     ("gain", "min"),
     ("gain", "max"),
-    ("offset", "min"),
-    ("offset", "max"),
     ("at_black", "min"),
     ("at_black", "max"),
     ("at_white", "min"),
     ("at_white", "max"),
+    ("curve", "min"),
+    ("curve", "max"),
     ("cast", "max"),
+    ("tint", "max"),
     ("hue", "max"),
     ("chroma", "min"),
     ("chroma", "max"),
@@ -138,7 +162,8 @@ def _placed(candidate: Candidate, good: Sequence[Row]) -> dict[str, float]:
         )
         middle, high = np.quantile(values, [0.5, 0.95])
         tail = middle + DEVIATIONS * (high - middle) / 1.645
-        limits[category] = sign * _outward(max(tail, float(values.max())))
+        least = sign * UNSEEN.get((candidate.score, candidate.side), -math.inf * sign)
+        limits[category] = sign * _outward(max(tail, float(values.max()), least))
     return limits
 
 

@@ -20,6 +20,9 @@ from ggt_hf.quality.planes import Picture, local_contrast, luminance, reduced
 MIN_SIDE = 64
 """Pixels of the shorter side under which alignment is not measured."""
 
+MIN_SUPPORT = 0.1
+"""Share of the picture that must be found again; under it, good targets seemed to move."""
+
 _MAX_SIDE = 1536
 """Longer pictures are measured on a reduced copy; results stay in their own pixels."""
 _GRID = 18
@@ -51,6 +54,11 @@ class Alignment:
     """Pixels of local movement that shift, scale and rotation leave: 95th percentile."""
     support: float
     """Share of the picture, 0 to 1, that was found again and agrees with the fit."""
+
+    @property
+    def believed(self) -> bool:
+        """Whether enough of the picture was found again for the other numbers to mean something."""
+        return self.support >= MIN_SUPPORT
 
     @property
     def shift(self) -> float:
