@@ -126,7 +126,7 @@ def test_a_pipe_in_place_of_a_shard_does_not_wait_for_ever(tmp_path: Path) -> No
     shard.unlink()
     os.mkfifo(shard)
     with open_dataset(tmp_path) as store, pytest.raises(IntegrityError, match="has 0 bytes"):
-        store.read_pair(store.manifest.row(0))
+        store.pair(store.manifest.row(0))
 
 
 def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
