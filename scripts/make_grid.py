@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ggt_hf.data.reader import open_dataset
+from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS
 

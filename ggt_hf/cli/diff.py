@@ -12,7 +12,7 @@ from ggt_hf.cli.output import Output, plain, tell_error
 from ggt_hf.errors import GgtError
 
 if TYPE_CHECKING:
-    from ggt_hf.data.inspection import Difference
+    from ggt_hf.data.reading.inspection import Difference
 
 _PLACE = "Folder, ORG/NAME or ORG/NAME@REVISION."
 
@@ -35,8 +35,8 @@ def diff(
 
       ggt diff out/ ORG/ggt-100k --json
     """
-    from ggt_hf.data.inspection import difference
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.inspection import difference
+    from ggt_hf.data.reading.reader import open_dataset
 
     try:
         with open_dataset(old, token=token) as before, open_dataset(new, token=token) as after:

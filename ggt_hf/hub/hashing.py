@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-from ggt_hf.data.cache import default_folder
-from ggt_hf.data.manifest import DatasetInfo, ShardInfo
+from ggt_hf.data.format.manifest import DatasetInfo, ShardInfo
+from ggt_hf.data.reading.cache import default_folder
 from ggt_hf.errors import IntegrityError
 from ggt_hf.progress import bar
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from ggt_hf.data.remote.retrying import PASSING, asked_delay
+from ggt_hf.data.reading.remote.retrying import PASSING, asked_delay
 from ggt_hf.errors import GgtError, HubError
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data import schema, tarball
-from ggt_hf.data.folder import DatasetFolder
-from ggt_hf.data.manifest import DatasetInfo, Manifest, dataset_info
-from ggt_hf.data.reader import open_dataset
+from ggt_hf.data.format import schema, tarball
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest, dataset_info
+from ggt_hf.data.reading.folder import DatasetFolder
+from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.errors import FormatError, IntegrityError
 from tests.making import make_dataset, make_pair
 
@@ -143,7 +143,7 @@ def test_reading_a_manifest_starts_no_thread(tmp_path: Path) -> None:
     make_dataset(tmp_path, [make_pair(index) for index in range(3)])
     code = (
         "import os, sys, pyarrow.parquet\n"
-        "from ggt_hf.data.manifest import Manifest\n"
+        "from ggt_hf.data.format.manifest import Manifest\n"
         "threads = lambda: len(os.listdir('/proc/self/task'))\n"
         "before, data = threads(), open(sys.argv[1], 'rb').read()\n"
         "rows = list(Manifest.from_parquet(data))\n"
