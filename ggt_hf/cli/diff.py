@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ggt_hf.cli.options import Json, Token
-from ggt_hf.cli.output import Output, tell_error
+from ggt_hf.cli.output import Output, plain, tell_error
 from ggt_hf.errors import GgtError
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def _text(found: Difference) -> str:
     )
     return "\n".join(
         [
-            *(f"+ {key}" for key in found.added),
-            *(f"- {key}" for key in found.removed),
-            *(f"~ {key}  {', '.join(parts)}" for key, parts in found.changed.items()),
+            *(f"+ {plain(key)}" for key in found.added),
+            *(f"- {plain(key)}" for key in found.removed),
+            *(f"~ {plain(key)}  {', '.join(parts)}" for key, parts in found.changed.items()),
             counts,
         ]
     )

@@ -15,6 +15,9 @@ from ggt_hf.errors import FormatError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NULLABLE = frozenset({"source", "lq_index", "gt_index"})
+"""Columns of the manifest whose cells may be empty."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemberSpan:
@@ -155,6 +158,7 @@ class DatasetInfo:
                 format_version=version,
             )
             claimed = fields["root_hash"]
+            _refuse_other_types(info)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FormatError(
                 f"{name} cannot be read ({type(error).__name__}: {error}).",
@@ -213,7 +217,7 @@ class Manifest:
         """Parse ``meta/manifest.parquet``.
 
         Raises:
-            FormatError: no parquet, or other columns than the format's.
+            FormatError: no parquet, other columns than the format's, or empty cells.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -223,12 +227,19 @@ class Manifest:
             # start is aborted by the C++ runtime now and then ("terminate called ...").
             with pq.ParquetFile(pa.BufferReader(data)) as file:
                 table = file.read(columns=arrow_schema().names, use_threads=False)
-            return cls(table.select(arrow_schema().names).cast(arrow_schema()))
+            table = table.select(arrow_schema().names).cast(arrow_schema())
         except (pa.ArrowException, KeyError, ValueError, OSError) as error:
             raise FormatError(
                 f"{name} is no manifest of format v{FORMAT_VERSION} ({error}).",
                 hint="Rebuild the dataset with ggt build, or fetch the file again.",
             ) from error
+        empty = [n for n in table.column_names if n not in _NULLABLE and table[n].null_count]
+        if empty:
+            raise FormatError(
+                f"{name} has empty cells in {', '.join(empty)}.",
+                hint="Rebuild the dataset with ggt build, or fetch the file again.",
+            )
+        return cls(table)
 
 
 def arrow_schema() -> pa.Schema:
@@ -267,6 +278,16 @@ def dataset_info(manifest_bytes: bytes, shards: Sequence[ShardInfo]) -> DatasetI
         shards=tuple(sorted(shards, key=lambda shard: shard.path)),
         manifest_sha256=hashlib.sha256(manifest_bytes).hexdigest(),
     )
+
+
+def _refuse_other_types(info: DatasetInfo) -> None:
+    for shard in info.shards:
+        words = (shard.path, shard.split, shard.category, shard.sha256)
+        counts = (shard.num_pairs, shard.num_bytes)
+        if not all(isinstance(word, str) for word in words) or not all(
+            type(count) is int and count >= 0 for count in counts
+        ):
+            raise ValueError(f"values of other types or below 0 in {shard}")
 
 
 def _other_version(name: str, version: object) -> FormatError:

@@ -80,7 +80,8 @@ class _Descriptor:
 
     def __init__(self, file: Path) -> None:
         self._number = -1
-        self._number = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        # Not blocking: a pipe in place of a shard would keep the reader waiting for ever.
+        self._number = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self.size = os.fstat(self._number).st_size
 
     def read(self, offset: int, num_bytes: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +12,9 @@ from ggt_hf.data.format.attribution import Attribution, read_attributions
 from ggt_hf.data.format.card import render_dataset_card
 from ggt_hf.data.format.manifest import DatasetInfo, Manifest
 from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
-from ggt_hf.errors import IncompleteError, IntegrityError, UsageError
+from ggt_hf.data.reading.local import LocalFiles
+from ggt_hf.data.reading.reader import open_meta
+from ggt_hf.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,26 +38,18 @@ class DatasetFolder:
 
         Raises:
             UsageError: no folder.
-            IncompleteError: a file of ``meta/`` is missing.
-            FormatError: one of them cannot be read, or they contradict each other.
+            IncompleteError, FormatError, ReadError: as `open_meta`.
         """
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder.", hint="Name the folder ggt build wrote.")
-        info_bytes, manifest_bytes = _meta(folder, INFO_PATH), _meta(folder, MANIFEST_PATH)
-        info = DatasetInfo.from_json(info_bytes, str(folder / INFO_PATH))
-        found = hashlib.sha256(manifest_bytes).hexdigest()
-        if found != info.manifest_sha256:
-            raise IntegrityError(
-                f"{folder / MANIFEST_PATH} has the SHA-256 {found}; "
-                f"{INFO_PATH} names {info.manifest_sha256}.",
-                hint="Run ggt build again, with the same arguments.",
-            )
+        files = LocalFiles(folder)
+        info, manifest = open_meta(files)
         return cls(
             root=folder,
             info=info,
-            manifest=Manifest.from_parquet(manifest_bytes, str(folder / MANIFEST_PATH)),
-            info_bytes=info_bytes,
-            manifest_bytes=manifest_bytes,
+            manifest=manifest,
+            info_bytes=files.read_file(INFO_PATH),
+            manifest_bytes=files.read_file(MANIFEST_PATH),
         )
 
     def attributions(self) -> Counter[Attribution]:
@@ -92,13 +85,3 @@ class DatasetFolder:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self.root / CARD_PATH)
-
-
-def _meta(folder: Path, path: str) -> bytes:
-    try:
-        return (folder / path).read_bytes()
-    except FileNotFoundError as error:
-        raise IncompleteError(
-            f"{folder} is no complete dataset: {path} is missing.",
-            hint=f"Run ggt build SRC {folder}; it goes on where it stopped.",
-        ) from error

@@ -65,7 +65,7 @@ def open_dataset(
     hub = HubClient(endpoint, token, retry or RetryPolicy())
     source = HubFiles(hub, repo, pin(hub, repo, named, store))
     files = RemoteFiles(source, store)
-    info, manifest = _open_meta(files)
+    info, manifest = open_meta(files)
     return PairStore(
         name=repo,
         revision=source.commit,
@@ -87,7 +87,7 @@ def open_dataset(
 
 def _open_folder(root: Path) -> PairStore:
     files = LocalFiles(root)
-    info, manifest = _open_meta(files)
+    info, manifest = open_meta(files)
     return PairStore(
         name=str(root),
         revision=None,
@@ -122,10 +122,18 @@ def parse_where(where: str | Path, revision: str | None) -> tuple[str | None, st
     return named["repo"], revision or named["revision"]
 
 
-def _open_meta(files: Files) -> tuple[DatasetInfo, Manifest]:
-    info = _parsed(
-        files, INFO_PATH, lambda data: DatasetInfo.from_json(data, _at(files, INFO_PATH))
-    )
+def open_meta(files: Files) -> tuple[DatasetInfo, Manifest]:
+    """Read the two files of ``meta/``, proven to belong together; no shard is touched.
+
+    Raises:
+        IncompleteError: ``meta/info.json`` is absent.
+        FormatError: one of them cannot be read, or they contradict each other.
+        ReadError: they could not be fetched.
+    """
+    name = _at(files, INFO_PATH)
+    info = _parsed(files, INFO_PATH, lambda data: DatasetInfo.from_json(data, name))
+    if not info.shards:
+        raise FormatError(f"{name} lists no shard.", hint="Rebuild the dataset with ggt build.")
     for shard in info.shards:
         parse_shard_path(shard.path)  # no path of a stranger's leads out of the dataset
     return info, _parsed(files, MANIFEST_PATH, lambda data: _manifest(files, data, info))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -8,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ggt_hf.data.format import schema, tarball
-from ggt_hf.data.format.manifest import DatasetInfo, Manifest
-from ggt_hf.errors import FormatError
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest, dataset_info
+from ggt_hf.data.reading.folder import DatasetFolder
+from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.errors import FormatError, IntegrityError
 from tests.making import make_dataset, make_pair
 
 
@@ -92,6 +96,37 @@ def test_an_edited_record_is_caught_by_its_root_hash(tmp_path: Path) -> None:
     info = DatasetInfo.from_json(data)
     with pytest.raises(FormatError, match="root hash"):
         DatasetInfo.from_json(data.replace(info.shards[0].sha256.encode(), b"0" * 64))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("num_bytes", "19456"), ("num_bytes", -5), ("num_pairs", True), ("category", 7)],
+)
+def test_a_record_with_values_of_other_types(tmp_path: Path, field: str, value: object) -> None:
+    path = make_dataset(tmp_path, [make_pair(0)]) / "meta/info.json"
+    fields = json.loads(path.read_bytes())
+    fields["shards"][0][field] = value
+    with pytest.raises(FormatError, match="values of other types"):
+        DatasetInfo.from_json(json.dumps(fields).encode())
+
+
+def test_a_dataset_without_shards_is_refused_by_every_reader(tmp_path: Path) -> None:
+    make_dataset(tmp_path, [make_pair(0)])
+    empty = Manifest.from_rows([]).to_parquet()
+    (tmp_path / "meta/manifest.parquet").write_bytes(empty)
+    (tmp_path / "meta/info.json").write_bytes(dataset_info(empty, []).to_json())
+    for open_it in (open_dataset, DatasetFolder.open):
+        with pytest.raises(FormatError, match="lists no shard"):
+            open_it(tmp_path)
+
+
+def test_a_pipe_in_place_of_a_shard_does_not_wait_for_ever(tmp_path: Path) -> None:
+    make_dataset(tmp_path, [make_pair(0)])
+    (shard,) = (tmp_path / "data").rglob("*.tar")
+    shard.unlink()
+    os.mkfifo(shard)
+    with open_dataset(tmp_path) as store, pytest.raises(IntegrityError, match="has 0 bytes"):
+        store.pair(store.manifest.row(0))
 
 
 def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
