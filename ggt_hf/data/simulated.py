@@ -86,7 +86,8 @@ class SimulatedPairs:
         path = self._paths[number % len(self._paths)]
         key = f"{path.stem}-{number // len(self._paths)}"
         gt = self._crop(path, epoch, key)
-        seed = salt("degrade", self._seed, epoch, key)
+        # A salt has 64 bits; a seed must fit the provenance of a pair, which is signed.
+        seed = salt("degrade", self._seed, epoch, key) >> 1
         kind = self._degradations[salt("kind", seed) % len(self._degradations)]
         return PairSample(key=key, lq=degrade(gt, kind, seed=seed).lq, gt=gt)
 
