@@ -29,6 +29,7 @@ from torch import Tensor
 
 from ggt_hf import sample
 from ggt_hf.data.batches import PairBatch
+from ggt_hf.data.mixing import Mix
 from ggt_hf.data.order import salt
 from ggt_hf.data.schema import normalise_key
 from ggt_hf.data.simulated import SUFFIXES, SimulatedPairs
@@ -37,7 +38,7 @@ from ggt_hf.data.transforms import RandomGeometry
 from ggt_hf.degradation import degrade
 from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS
-from ggt_hf.restoration.network import OneStepRestorer
+from ggt_hf.restoration.network import OneStepRestorer, thumbnail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Split:
     test: list[Path]
 
 
-def split_photographs(folder: Path, shorter_side: int) -> Split:
+def split_photographs(folder: Path, shorter_side: int = 256) -> Split:
     """Divide the photographs of a folder by their names; the too small ones are left out."""
     from PIL import Image
 
@@ -85,18 +86,19 @@ class Trainer:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         torch.manual_seed(arguments.seed)
-        split = split_photographs(arguments.photos, arguments.picture)
+        split = split_photographs(arguments.photos)
         self.restorer = OneStepRestorer(channels=arguments.channels, blocks=arguments.blocks)
         self.restorer = self.restorer.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.restorer).eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(self.restorer.parameters(), lr=1.0, weight_decay=1e-4)
-        geometry = RandomGeometry(crop=arguments.picture, flip=True)
-        source = SimulatedPairs(split.train, geometry, repeats=8, seed=arguments.seed)
+        self.judge = torch.nn.Linear(self.restorer.config.context_channels, len(DEGRADATIONS))
+        self.learners = [*self.restorer.parameters(), *self.judge.parameters()]
+        self.optimizer = torch.optim.AdamW(self.learners, lr=1.0, weight_decay=1e-4)
+        self.source = simulated(split.train, arguments.picture, arguments.seed)
         self.stream = PairStream(
-            source, batch_size=arguments.batch, rank=0, world_size=1, drop_last=True,
-            threads=1, prefetch=1,
+            self.source, batch_size=len(DEGRADATIONS) * arguments.turns, rank=0, world_size=1,
+            drop_last=True, threads=1, prefetch=1,
         )  # fmt: skip
-        self.validation = validation_pairs(split.validation, arguments.picture)
+        self.validation = validation_pairs(split.validation)
         self.step, self.best, self.lines = 0, float("-inf"), list[dict[str, Any]]()
         print(f"{len(split.train)} train, {len(split.validation)} validation photographs")
 
@@ -126,22 +128,30 @@ class Trainer:
     def _learn(self, batch: PairBatch) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.arguments.rate * schedule(self.step, self.arguments.steps)
-        lq, gt = batch.floats()
-        context_of = lq
-        lq, gt, owner = self._patches(lq, gt)
+        whole_lq, whole_gt = batch.floats()
+        lq, gt, owner = self._patches(whole_lq, whole_gt)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.arguments.bf16):
-            context = self.restorer.context(context_of)[owner]
-            restored = self.restorer(lq.contiguous(memory_format=torch.channels_last), context)
-        loss = objective(restored.float(), gt)
+            context = self.restorer.context(whole_lq)
+            restored = self.restorer(
+                lq.contiguous(memory_format=torch.channels_last), context[owner]
+            )
+        loss = objective(restored.float(), gt) + self._guidance(whole_lq, whole_gt, context.float())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.restorer.parameters(), 1.0)
-        self.optimizer.step()
+        if torch.nn.utils.clip_grad_norm_(self.learners, 1.0).isfinite():
+            self.optimizer.step()
         keep = min(0.998, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(
             list(self.average.parameters()), list(self.restorer.parameters()), 1 - keep
         )
         return float(loss.detach())
+
+    def _guidance(self, lq: Tensor, gt: Tensor, context: Tensor) -> Tensor:
+        """Teach the context early what it is for: the category, and the tones of the whole."""
+        kinds = torch.tensor([self.source.place(row)[0] for row in range(len(lq))])
+        named = F.cross_entropy(self.judge(context), kinds)
+        toned = self.restorer.tone(thumbnail(lq), context)
+        return 0.1 * named + 0.5 * log_error(toned, thumbnail(gt))
 
     def _patches(self, lq: Tensor, gt: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Cut `--patches` squares from each picture: what a tile is to a whole photograph."""
@@ -165,7 +175,9 @@ class Trainer:
         shown = "  ".join(
             f"{name} {gain['psnr']:+.2f} {gain['ssim']:+.3f}" for name, gain in gains.items()
         )
-        print(f"{self.step:6} {seconds:6.0f} s  loss {loss:.3f}  {score:+.3f} dB  {shown}", flush=True)
+        print(
+            f"{self.step:6} {seconds:6.0f} s  loss {loss:.3f}  {score:+.3f} dB  {shown}", flush=True
+        )
         if score > self.best:
             self.best = score
             torch.save(self.average.state_dict(), self.arguments.out / "best.pt")
@@ -174,6 +186,7 @@ class Trainer:
         state = {
             "restorer": self.restorer.state_dict(),
             "average": self.average.state_dict(),
+            "judge": self.judge.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "data": data,
             "step": self.step,
@@ -189,6 +202,7 @@ class Trainer:
         state = torch.load(path, weights_only=True)
         self.restorer.load_state_dict(state["restorer"])
         self.average.load_state_dict(state["average"])
+        self.judge.load_state_dict(state["judge"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.stream.load_state_dict(state["data"])
         self.step, self.best, self.lines = state["step"], state["best"], state["lines"]
@@ -218,16 +232,31 @@ def objective(restored: Tensor, gt: Tensor) -> Tensor:
         restored: RGB, ``(B, 3, H, W)``.
         gt: RGB in [0, 1], likewise.
     """
+    return log_error(restored, gt) + 0.5 * (1 - ssim(restored, gt, stride=2).mean())
+
+
+def log_error(restored: Tensor, gt: Tensor) -> Tensor:
+    """Return the logarithm of each picture's Charbonnier error, averaged over pictures."""
     error = ((restored - gt).square() + 1e-6).sqrt().mean((1, 2, 3))
-    return (error + 1e-3).log().mean() + 0.5 * (1 - ssim(restored, gt).mean())
+    return (error + 1e-3).log().mean()
 
 
-def ssim(first: Tensor, second: Tensor) -> Tensor:
+def simulated(photographs: Sequence[Path], side: int, seed: int) -> Mix:
+    """Return pairs of all categories in turn: each step then learns from every one of them."""
+    geometry = RandomGeometry(crop=side, flip=True)
+    parts = [
+        SimulatedPairs(photographs, geometry, degradations=[kind], repeats=8, seed=seed + place)
+        for place, kind in enumerate(DEGRADATIONS)
+    ]
+    return Mix(parts, seed=seed)
+
+
+def ssim(first: Tensor, second: Tensor, stride: int = 1) -> Tensor:
     """Return the structural similarity of luma, ``(B,)``, over windows of 7 x 7 pixels."""
     weights = first.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     x, y = (first * weights).sum(1, keepdim=True), (second * weights).sum(1, keepdim=True)
     stacked = torch.cat([x, y, x * x, y * y, x * y], 1)
-    mx, my, xx, yy, xy = F.avg_pool2d(stacked, 7, 1).unbind(1)
+    mx, my, xx, yy, xy = F.avg_pool2d(stacked, 7, stride).unbind(1)
     vx, vy, cov = xx - mx * mx, yy - my * my, xy - mx * my
     c1, c2 = 0.01**2, 0.03**2
     similar = ((2 * mx * my + c1) * (2 * cov + c2)) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
@@ -240,7 +269,7 @@ def psnr(first: Tensor, second: Tensor) -> Tensor:
 
 
 def validation_pairs(
-    paths: Sequence[Path], side: int, each: int = 6
+    paths: Sequence[Path], side: int = 256, each: int = 6
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Return category -> (lq, gt) in [0, 1], ``(B, 3, side, side)``: the same in every run."""
     pairs = {}
@@ -282,12 +311,12 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT_DIR")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate (%(default)s)")
-    parser.add_argument("--batch", type=int, default=6, help="pictures a step (%(default)s)")
-    parser.add_argument("--patches", type=int, default=2, help="patches a picture (%(default)s)")
-    parser.add_argument("--picture", type=int, default=256, help="pixels simulated (%(default)s)")
+    parser.add_argument("--turns", type=int, default=1, help="pictures of each category a step")
+    parser.add_argument("--patches", type=int, default=1, help="patches a picture (%(default)s)")
+    parser.add_argument("--picture", type=int, default=192, help="pixels simulated (%(default)s)")
     parser.add_argument("--patch", type=int, default=128, help="pixels trained on (%(default)s)")
-    parser.add_argument("--channels", type=int, nargs="+", default=[32, 64, 96, 128])
-    parser.add_argument("--blocks", type=int, nargs="+", default=[2, 2, 2, 4])
+    parser.add_argument("--channels", type=int, nargs="+", default=[24, 48, 72, 96])
+    parser.add_argument("--blocks", type=int, nargs="+", default=[1, 2, 2, 3])
     parser.add_argument("--check", type=int, default=100, help="steps between validations")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)

@@ -14,6 +14,7 @@ from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
 from ggt_hf.cli.push import push
+from ggt_hf.cli.restore import restore
 from ggt_hf.cli.show import show
 from ggt_hf.cli.validate import validate
 from ggt_hf.errors import GgtError
@@ -53,6 +54,7 @@ app.command()(validate)
 app.command()(diff)
 app.command()(build)
 app.command()(link)
+app.command()(restore)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 

@@ -45,9 +45,7 @@ def load_restorer(
     _refuse_unlikely(place)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        pipeline = OneStepRestorationPipeline.from_pretrained(
-            place, revision=revision, token=token
-        )
+        pipeline = OneStepRestorationPipeline.from_pretrained(place, revision=revision, token=token)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ReadError(

@@ -30,7 +30,7 @@ _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
-class OneStepRestorer(ModelMixin, ConfigMixin):
+class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bases disagree
     """A U-Net of gated convolutions at half resolution and below, led by a global context.
 
     Args:
@@ -41,11 +41,11 @@ class OneStepRestorer(ModelMixin, ConfigMixin):
 
     _supports_gradient_checkpointing = False
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
-        channels: Sequence[int] = (32, 64, 96, 128),
-        blocks: Sequence[int] = (2, 2, 2, 4),
+        channels: Sequence[int] = (24, 48, 72, 96),
+        blocks: Sequence[int] = (1, 2, 2, 3),
         context_channels: int = 64,
     ) -> None:
         super().__init__()
@@ -58,7 +58,8 @@ class OneStepRestorer(ModelMixin, ConfigMixin):
         self.tone = Tone(context_channels)
         self.stem = nn.Conv2d(24, channels[0], 3, padding=1)
         self.down_stages = nn.ModuleList(
-            Stage(wide, count, context_channels) for wide, count in zip(channels, blocks, strict=True)
+            Stage(wide, count, context_channels)
+            for wide, count in zip(channels, blocks, strict=True)
         )
         self.downs = nn.ModuleList(
             nn.Conv2d(wide, wider, 2, stride=2)
@@ -78,7 +79,7 @@ class OneStepRestorer(ModelMixin, ConfigMixin):
     @property
     def multiple(self) -> int:
         """Height and width of an input must be multiples of this many pixels."""
-        return 2 ** len(self.config.channels)
+        return int(2 ** len(self.down_stages))
 
     def context(self, picture: Tensor) -> Tensor:
         """Describe a whole picture, for `forward` on it or on its tiles.
@@ -168,7 +169,7 @@ class Tone(nn.Module):
         numbers = self.coefficients(context).to(picture.dtype)
         matrix, offset = numbers[:, :27].view(-1, 3, 9), numbers[:, 27:]
         powers = torch.cat([picture, picture.square(), (picture.clamp(0) + 1e-3).sqrt()], 1)
-        change = torch.einsum("boi,bihw->bohw", matrix, powers)
+        change: Tensor = torch.einsum("boi,bihw->bohw", matrix, powers)
         return picture + change + offset[:, :, None, None]
 
 
@@ -190,10 +191,10 @@ class Stage(nn.Module):
 
 
 class GatedBlock(nn.Module):
-    """A 3 x 3 convolution whose one half gates the other, added to what came in.
+    """A 3 x 3 convolution whose one half opens and closes the other, added to what came in.
 
-    There is no normalisation: it would tie a tile's pixels to the tile. The block begins as the
-    identity instead, which keeps training stable.
+    There is no normalisation: it would tie a tile's pixels to the tile. Instead the block begins
+    as the identity and its gate is bounded, which keeps training stable.
     """
 
     def __init__(self, channels: int) -> None:
@@ -203,7 +204,8 @@ class GatedBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features ``(B, C, H, W)`` of the same shape."""
-        changed: Tensor = features + self.join(F.glu(self.spread(features), dim=1))
+        kept, gate = self.spread(features).chunk(2, 1)
+        changed: Tensor = features + self.join(kept * F.hardsigmoid(gate))
         return changed
 
 

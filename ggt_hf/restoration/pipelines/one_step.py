@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -54,51 +54,35 @@ class OneStepRestorationPipeline(DiffusionPipeline):
         >>> restored = pipeline(Image.open("photo.jpg")).images[0]
     """
 
-    model_cpu_offload_seq = "restorer"
+    model_cpu_offload_seq = "restorer"  # type: ignore[assignment]
 
     def __init__(self, restorer: ModelMixin) -> None:
         super().__init__()
+        restorer.eval()
         self.register_modules(restorer=restorer)
 
     @classmethod
     def from_pretrained(
-        cls,
-        pretrained_model_name_or_path: str | Path,
-        *,
-        revision: str | None = None,
-        token: str | None = None,
-        cache_dir: str | Path | None = None,
-        local_files_only: bool = False,
-        restorer: ModelMixin | None = None,
-        **options: Any,
+        cls, pretrained_model_name_or_path: str | PathLike[Any], **kwargs: Any
     ) -> Self:
         """Load a pipeline from a folder or the Hub: its numbers only, never its code.
 
         Args:
             pretrained_model_name_or_path: a folder, or ``namespace/name``.
-            revision: commit, tag or branch on the Hub.
-            token: of the Hub; ``None`` = HF_TOKEN or the stored one.
-            cache_dir: where downloads are kept.
-            local_files_only: use only what is in the cache.
-            restorer: a network to use instead of the stored one.
-            options: what `ModelMixin.from_pretrained` takes: ``dtype``, ``variant``, ...
+            kwargs: ``restorer``, a network to use instead of the stored one; and what
+                `ModelMixin.from_pretrained` takes: ``dtype``, ``variant``, ``revision``,
+                ``token``, ``cache_dir``, ``local_files_only``, ...
         """
+        place = str(pretrained_model_name_or_path)
+        kwargs.pop("trust_remote_code", None)
+        restorer = kwargs.pop("restorer", None)
         if restorer is None:
-            options = {"use_safetensors": True} | options
-            options.pop("trust_remote_code", None)
             # By name, so that a copy of this file that travels alone does not ask for our package.
             network = import_module("ggt_hf.restoration.network").OneStepRestorer
-            restorer = network.from_pretrained(
-                str(pretrained_model_name_or_path),
-                subfolder="restorer",
-                revision=revision,
-                token=token,
-                cache_dir=cache_dir,
-                local_files_only=local_files_only,
-                **options,
-            )
+            options = {"subfolder": "restorer", "use_safetensors": True} | kwargs
+            restorer = network.from_pretrained(place, **options)
         pipeline = cls(restorer)
-        pipeline.register_to_config(_name_or_path=str(pretrained_model_name_or_path))
+        pipeline.register_to_config(_name_or_path=place)
         return pipeline
 
     @torch.no_grad()
@@ -178,9 +162,7 @@ class OneStepRestorationPipeline(DiffusionPipeline):
             if callback:
                 callback(self, done, total)
 
-        made = run_tiled(
-            picture, process, tile=side, overlap=overlap, multiple=multiple, tell=tell
-        )
+        made = run_tiled(picture, process, tile=side, overlap=overlap, multiple=multiple, tell=tell)
         return fix_statistics(made, picture) if color_fix == "statistics" else made
 
     def _tile(self, tile: int | Literal["auto"] | None, picture: Tensor) -> int:
