@@ -31,7 +31,7 @@ class ColorFix(StrEnum):
     statistics = "statistics"
 
 
-def restore(
+def restore(  # noqa: PLR0913 - one parameter an option
     paths: Annotated[
         list[Path],
         typer.Argument(

@@ -30,7 +30,7 @@ def load_restorer(
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
 
     Returns:
-        The pipeline, its weights as ``float32`` on a CPU and as they are stored elsewhere.
+        The pipeline, its weights as ``float32``.
 
     Raises:
         MissingExtraError: torch or diffusers is not installed.
@@ -53,8 +53,7 @@ def load_restorer(
             hint="Give 'embedded', a folder that save_pretrained wrote, or ORG/NAME of one.",
         ) from error
     try:
-        # Half precision is slow on a CPU, and nothing is gained by it there.
-        return pipeline.to(where, torch.float32) if where == "cpu" else pipeline.to(where)
+        return pipeline.to(where)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
             f"There is no device {where!r} here.", hint="Leave device out, or give 'cpu'."

@@ -14,6 +14,7 @@ the pixels that it has in the whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -62,12 +63,10 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
             for wide, count in zip(channels, blocks, strict=True)
         )
         self.downs = nn.ModuleList(
-            nn.Conv2d(wide, wider, 2, stride=2)
-            for wide, wider in zip(channels[:-1], channels[1:], strict=True)
+            nn.Conv2d(wide, wider, 2, stride=2) for wide, wider in pairwise(channels)
         )
         self.ups = nn.ModuleList(
-            nn.Conv2d(wider, 4 * wide, 1)
-            for wide, wider in zip(channels[:-1], channels[1:], strict=True)
+            nn.Conv2d(wider, 4 * wide, 1) for wide, wider in pairwise(channels)
         )
         self.up_stages = nn.ModuleList(
             Stage(wide, count, context_channels)

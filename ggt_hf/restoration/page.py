@@ -33,7 +33,7 @@ def restoration_page(jobs: Sequence[Job], model: str) -> ComparisonPage:
     return ComparisonPage(
         title="Before and after",
         lead=(
-            f"Photographs restored by {model}, reduced to {LONG_SIDE} pixels for this page.{left_out} "
+            f"Photographs restored by {model}, reduced to {LONG_SIDE} pixels here.{left_out} "
             "Drag a slider, or focus it and use the arrow keys. A restorer guesses: what it shows "
             "need not have been there."
         ),

@@ -1,1 +1,3 @@
-"""Pipelines in the manner of diffusers: `from_pretrained`, a call, `save_pretrained`, `push_to_hub`."""
+"""Pipelines as diffusers has them: `from_pretrained`, a call, `save_pretrained`, `push_to_hub`."""
+
+from __future__ import annotations
