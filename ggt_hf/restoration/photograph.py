@@ -147,7 +147,7 @@ def _as_srgb(
         given = opaque.convert(kinds.get(source.profile.xcolor_space.strip(), "RGB"))
         target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         converted = ImageCms.profileToProfile(given, source, target, outputMode="RGB")
-    except ImageCms.PyCMSError as error:
+    except (ImageCms.PyCMSError, OSError) as error:
         raise ImageError(
             f"{name} has a colour profile that cannot be used: {error}.",
             hint="Convert it to sRGB, or remove the profile.",

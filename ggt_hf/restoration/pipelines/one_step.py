@@ -7,7 +7,7 @@ They therefore import nothing but torch, diffusers, numpy, Pillow and each other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from os import PathLike
 from typing import Any, Literal, Self
@@ -184,7 +184,7 @@ def as_pictures(image: Any) -> list[Tensor]:
     Raises:
         ValueError: no RGB picture, or one too small.
     """
-    if isinstance(image, Sequence):
+    if isinstance(image, list | tuple):
         return [picture for one in image for picture in as_pictures(one)]
     pixels = _as_tensor(image)
     if pixels.ndim == 4:
