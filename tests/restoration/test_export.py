@@ -49,7 +49,12 @@ def loads_without_ours(hub: Hub, where: str, given: Path) -> bool:
     result = given.with_name("result.npy")
     command = [sys.executable, "-c", WITHOUT_OURS, where, str(given), str(result)]
     ran = subprocess.run(
-        command, cwd=given.parent, env=hub.env(), capture_output=True, text=True, timeout=200
+        command,
+        cwd=given.parent,
+        env=hub.env() | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     wanted = tiny_pipeline()(picture(0, 70, 50), output_type="np").images[0]
