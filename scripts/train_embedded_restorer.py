@@ -2,7 +2,7 @@
 
     python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR [--steps 3000]
 
-PHOTOS_DIR holds photographs (.jpg, .png, .webp; shorter side at least `--picture`). Those of the
+PHOTOS_DIR holds photographs (.jpg, .png, .webp; shorter side at least 256 pixels). Those of the
 sample's test pairs, and one in six by a hash of its name, never train: half of these are for
 validation, which chooses the best weights, the others for scripts/measure_embedded_restorer.py.
 

@@ -35,7 +35,7 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
     """A U-Net of gated convolutions at half resolution and below, led by a global context.
 
     Args:
-        channels: features at 1/2, 1/4, 1/8, ... of the resolution; at least three levels.
+        channels: features at 1/2, 1/4, 1/8, ... of the resolution; at least four levels.
         blocks: gated blocks at each level; those above the last come twice, down and up.
         context_channels: numbers that describe the whole picture.
     """
@@ -49,10 +49,10 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
         blocks: Sequence[int] = (1, 2, 2, 3),
         context_channels: int = 64,
     ) -> None:
-        super().__init__()
-        if len(channels) != len(blocks) or len(channels) < 3:
+        super().__init__()  # type: ignore[no-untyped-call]
+        if len(channels) != len(blocks) or len(channels) < 4:
             raise ValueError(
-                f"channels and blocks must have the same length of at least 3, got "
+                f"channels and blocks must have the same length of at least 4, got "
                 f"{list(channels)} and {list(blocks)}"
             )
         self.context_encoder = ContextEncoder(context_channels)
@@ -169,7 +169,8 @@ class Tone(nn.Module):
         matrix, offset = numbers[:, :27].view(-1, 3, 9), numbers[:, 27:]
         powers = torch.cat([picture, picture.square(), (picture.clamp(0) + 1e-3).sqrt()], 1)
         change: Tensor = torch.einsum("boi,bihw->bohw", matrix, powers)
-        return picture + change + offset[:, :, None, None]
+        toned: Tensor = picture + change + offset[:, :, None, None]
+        return toned
 
 
 class Stage(nn.Module):

@@ -114,7 +114,7 @@ def test_what_cannot_be_meant_is_refused(image: object, options: dict, words: st
 
 def test_unlike_levels_are_refused() -> None:
     with pytest.raises(ValueError, match="same length"):
-        OneStepRestorer((8, 8, 8), (1, 1))
+        OneStepRestorer((8, 8, 8, 8), (1, 1))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])

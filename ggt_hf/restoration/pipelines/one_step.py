@@ -82,7 +82,7 @@ class OneStepRestorationPipeline(DiffusionPipeline):
             options = {"subfolder": "restorer", "use_safetensors": True} | kwargs
             restorer = network.from_pretrained(place, **options)
         pipeline = cls(restorer)
-        pipeline.register_to_config(_name_or_path=place)
+        pipeline.register_to_config(_name_or_path=place)  # type: ignore[no-untyped-call]
         return pipeline
 
     @torch.no_grad()
