@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from train_embedded_restorer import psnr, split_photographs, ssim, validation_pairs
 
 from ggt_hf import sample
-from ggt_hf.data.order import salt
+from ggt_hf.data.streaming.order import salt
 from ggt_hf.degradation import degrade
 from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS, Degradation

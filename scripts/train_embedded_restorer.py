@@ -28,13 +28,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ggt_hf import sample
-from ggt_hf.data.batches import PairBatch
-from ggt_hf.data.mixing import Mix
-from ggt_hf.data.order import salt
-from ggt_hf.data.schema import normalise_key
-from ggt_hf.data.simulated import SUFFIXES, SimulatedPairs
-from ggt_hf.data.stream import PairStream
-from ggt_hf.data.transforms import RandomGeometry
+from ggt_hf.data.format.schema import normalise_key
+from ggt_hf.data.streaming.batches import PairBatch
+from ggt_hf.data.streaming.mixing import Mix
+from ggt_hf.data.streaming.order import salt
+from ggt_hf.data.streaming.simulated import SUFFIXES, SimulatedPairs
+from ggt_hf.data.streaming.stream import PairStream
+from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.degradation import degrade
 from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS

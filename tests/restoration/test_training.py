@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ggt_hf.data.order import salt
+from ggt_hf.data.streaming.order import salt
 from tests.hub_server.loopback import REPOSITORY
 from tests.making import encoded, picture
 
