@@ -18,6 +18,7 @@ from ggt_hf.cli.output import tell_error
 from ggt_hf.cli.prompt import prompt
 from ggt_hf.cli.push import push
 from ggt_hf.cli.qc import qc
+from ggt_hf.cli.restore import restore
 from ggt_hf.cli.review import review
 from ggt_hf.cli.show import show
 from ggt_hf.cli.synth import synth
@@ -64,6 +65,7 @@ app.command()(synth)
 app.command()(qc)
 app.command()(review)
 app.add_typer(contamination, name="contamination")
+app.command()(restore)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 
