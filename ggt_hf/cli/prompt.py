@@ -23,7 +23,7 @@ Pictures = Annotated[
 ]
 Model = Annotated[
     str,
-    typer.Option(help="The observer: embedded, rules, a Hub id, a folder, or an endpoint's name."),
+    typer.Option(help="The observer: rules, a Hub id, a folder, or an endpoint's name."),
 ]
 HowChosen = Annotated[
     Strategy, typer.Option("--strategy", help="Look at each picture, or say the same to all.")
@@ -46,7 +46,7 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Pictures that the model see
 
 def prompt(
     pictures: Pictures,
-    model: Model = "embedded",
+    model: Model = "rules",
     strategy: HowChosen = "adaptive",
     category: Category = None,
     endpoint: Endpoint = None,

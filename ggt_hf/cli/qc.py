@@ -32,7 +32,7 @@ NoText = Annotated[
 ]
 JudgeName = Annotated[
     str,
-    typer.Option("--judge", help="rules, embedded, a Hub id, a folder, or an endpoint's name."),
+    typer.Option("--judge", help="rules, a Hub id, a folder, or an endpoint's name."),
 ]
 Endpoint = Annotated[
     str | None,

@@ -41,8 +41,8 @@ def restore(  # noqa: PLR0913 - one parameter an option
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="'embedded', a folder, or ORG/NAME on the Hub.")
-    ] = "embedded",
+        str, typer.Option(help="A folder that save_pretrained wrote, or ORG/NAME on the Hub.")
+    ],
     strength: Annotated[
         float, typer.Option(min=0, max=2, help="Share of the correction; 0 changes nothing.")
     ] = 1.0,
@@ -79,9 +79,9 @@ def restore(  # noqa: PLR0913 - one parameter an option
 
     Examples:
 
-      ggt restore old/ restored/
+      ggt restore old/ restored/ --model ORG/NAME
 
-      ggt restore photo.jpg photo-restored.png --page compare.html
+      ggt restore photo.jpg restored.png --model ORG/NAME --page compare.html
 
       ggt restore scans/ more/*.jpg out/ --model ORG/NAME --dry-run --json
     """

@@ -1,4 +1,4 @@
-"""From a name to a restorer: the embedded one, a folder, or a repository on the Hub."""
+"""From a name to a restorer: a folder, or a repository on the Hub."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from ggt_hf.errors import MissingExtraError, ReadError, UsageError
 if TYPE_CHECKING:
     from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
-EMBEDDED = "embedded"
-"""The name of the restorer that this package carries."""
-
 
 def load_restorer(
-    model: str | Path = EMBEDDED,
+    model: str | Path,
     *,
     device: str | None = None,
     revision: str | None = None,
@@ -24,7 +21,7 @@ def load_restorer(
     """Load a restorer; no code of a repository is ever run.
 
     Args:
-        model: ``"embedded"``, a folder that `save_pretrained` wrote, or ``ORG/NAME``.
+        model: a folder that `save_pretrained` wrote, or ``ORG/NAME``.
         device: ``"cpu"``, ``"cuda"``, ...; a GPU where there is one, unless given.
         revision: commit, tag or branch on the Hub.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
@@ -41,7 +38,7 @@ def load_restorer(
     torch = _require()
     from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
-    place = str(_embedded_folder()) if str(model) == EMBEDDED else str(model)
+    place = str(model)
     _refuse_unlikely(place)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -50,7 +47,7 @@ def load_restorer(
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ReadError(
             f"{model} holds no restorer that can be loaded: {first}",
-            hint="Give 'embedded', a folder that save_pretrained wrote, or ORG/NAME of one.",
+            hint="Give a folder that save_pretrained wrote, or ORG/NAME of one.",
         ) from error
     try:
         return pipeline.to(where)
@@ -60,19 +57,13 @@ def load_restorer(
         ) from error
 
 
-def _embedded_folder() -> Path:
-    from ggt_hf import sample
-
-    return sample.ROOT / "restorer"
-
-
 def _refuse_unlikely(place: str) -> None:
     if Path(place).is_dir():
         return
     if place.count("/") != 1 or place.startswith(("/", ".", "~")) or Path(place).exists():
         raise UsageError(
             f"There is no folder {place}, and it is no ORG/NAME of the Hub.",
-            hint="Give 'embedded', a folder that save_pretrained wrote, or ORG/NAME.",
+            hint="Give a folder that save_pretrained wrote, or ORG/NAME.",
         )
 
 

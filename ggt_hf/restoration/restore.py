@@ -11,7 +11,7 @@ from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.progress import Advance, bar
 from ggt_hf.records import ImageFormat
 from ggt_hf.restoration.jobs import Job, Ledger, plan_jobs
-from ggt_hf.restoration.loading import EMBEDDED, load_restorer
+from ggt_hf.restoration.loading import load_restorer
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,8 +25,8 @@ ColourFix = Literal["wavelet", "statistics"]
 class RestoreSettings:
     """What a result depends on, besides its file."""
 
-    model: str = EMBEDDED
-    """``embedded``, a folder, or ``ORG/NAME``."""
+    model: str
+    """A folder, or ``ORG/NAME``."""
     revision: str | None = None
     """Commit, tag or branch on the Hub."""
     strength: float = 1.0

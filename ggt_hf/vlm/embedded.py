@@ -16,11 +16,11 @@ def embedded_folder() -> Path:
     """Return the folder of the embedded model; `LocalVLM` loads it like any other.
 
     Raises:
-        ModelError: the package was installed without its sample.
+        ModelError: this version of the package comes without it.
     """
     if not (_FOLDER / "model.safetensors").is_file():
         raise ModelError(
-            f"The embedded model is missing from {_FOLDER}.",
-            hint="Reinstall ggt-hf, or choose --model rules or a model of the Hub.",
+            "This version of ggt-hf comes without an embedded model.",
+            hint="Choose rules, or a model of the Hub such as Qwen/Qwen3-VL-2B-Instruct.",
         )
     return _FOLDER
