@@ -83,7 +83,7 @@ class RestoreReport:
 def restore_files(
     inputs: Sequence[Path],
     out: Path,
-    settings: RestoreSettings | None = None,
+    settings: RestoreSettings,
     *,
     overwrite: bool = False,
     dry_run: bool = False,
@@ -108,7 +108,6 @@ def restore_files(
         GgtError: the restorer cannot be loaded.
         WriteError: the results cannot be written.
     """
-    settings = settings or RestoreSettings()
     jobs, ledger = plan_jobs(
         inputs, out, form=settings.format, settings=asdict(settings), overwrite=overwrite
     )
