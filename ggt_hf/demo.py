@@ -16,7 +16,7 @@ from ggt_hf.errors import FormatError
 from ggt_hf.records import DEGRADATIONS, Pair
 
 if TYPE_CHECKING:
-    from ggt_hf.data.store import PairStore
+    from ggt_hf.data.reading.store import PairStore
     from ggt_hf.pages.comparison import Comparison, ComparisonPage, PageTable
 
 DATASET = "ggt-100k"
@@ -50,8 +50,8 @@ def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
         FormatError: a step saw other pairs than the one before it.
     """
     from ggt_hf import sample
-    from ggt_hf.data.build import build_dataset
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.building.build import build_dataset
+    from ggt_hf.data.reading.reader import open_dataset
 
     report = DemoReport(dataset=out / DATASET, page=out / PAGE)
     out.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
 
 def next_commands(report: DemoReport) -> dict[str, str]:
     """Return three commands worth trying next, and what each does."""
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.reader import open_dataset
 
     with open_dataset(report.dataset) as store:
         key = store.manifest.row(0).key
@@ -138,7 +138,7 @@ def _validate(dataset: Path) -> str:
 def _load(report: DemoReport) -> str:
     import tempfile
 
-    from ggt_hf.data.loading import load_dataset
+    from ggt_hf.data.loading.load import load_dataset
 
     with tempfile.TemporaryDirectory() as cache, _quiet_datasets():
         splits = load_dataset(report.dataset, cache_dir=cache)
@@ -162,7 +162,7 @@ def _quiet_datasets() -> Iterator[None]:
 
 
 def _stream(report: DemoReport) -> str:
-    from ggt_hf.data.loading import load_dataset
+    from ggt_hf.data.loading.load import load_dataset
 
     splits = load_dataset(report.dataset, streaming=True)
     pairs = [pair for dataset in splits.values() for pair in dataset]
@@ -215,7 +215,7 @@ def _counts(store: PairStore) -> PageTable:
 
 
 def _files(store: PairStore) -> PageTable:
-    from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
+    from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
     from ggt_hf.pages.comparison import PageTable
 
     shards = [

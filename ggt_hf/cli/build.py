@@ -14,8 +14,8 @@ from ggt_hf.cli.output import Output
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
-    from ggt_hf.data.build import BuildReport, Rehearsal
-    from ggt_hf.data.rewriting import NotSeekable
+    from ggt_hf.data.building.build import BuildReport, Rehearsal
+    from ggt_hf.data.building.rewriting import NotSeekable
 
 _INTERRUPTED = 130
 """Exit code of a command stopped by Ctrl-C, as shells have it."""
@@ -96,10 +96,10 @@ def build(  # noqa: PLR0913 - one parameter a flag
     ggt build photos/ my-pairs --category rain --seekable
     ggt build ORG/pairs my-pairs --lq-column input --gt-column edited
     """
-    from ggt_hf.data.build import build as build_listing
-    from ggt_hf.data.build import list_pairs, rehearse
-    from ggt_hf.data.planning import BuildOptions
-    from ggt_hf.data.sources import Labels
+    from ggt_hf.data.building.build import build as build_listing
+    from ggt_hf.data.building.build import list_pairs, rehearse
+    from ggt_hf.data.building.planning import BuildOptions
+    from ggt_hf.data.building.sources import Labels
 
     screen = Output(as_json=json, quiet=quiet)
     labels = Labels(

@@ -11,7 +11,7 @@ from ggt_hf.cli.options import Json, Token
 from ggt_hf.cli.output import Output
 
 if TYPE_CHECKING:
-    from ggt_hf.data.inspection import Difference
+    from ggt_hf.data.reading.inspection import Difference
 
 _PLACE = "Folder, ORG/NAME or ORG/NAME@REVISION."
 
@@ -32,8 +32,8 @@ def diff(
 
       ggt diff out/ ORG/ggt-100k --json
     """
-    from ggt_hf.data.inspection import difference
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.inspection import difference
+    from ggt_hf.data.reading.reader import open_dataset
 
     with open_dataset(old, token=token) as before, open_dataset(new, token=token) as after:
         found = difference(before.manifest, after.manifest)

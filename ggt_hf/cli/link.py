@@ -49,10 +49,10 @@ def link(
 
     ggt link --everywhere --to ORG/ggt-100k --revision v1.0
     """
-    from ggt_hf.data.bare_name import BARE_NAME, everywhere_folder
-    from ggt_hf.data.location import Location
-    from ggt_hf.data.sample_shards import sample_dataset
-    from ggt_hf.data.stub import check_replaceable, stub_text, write_stub
+    from ggt_hf.data.loading.bare_name import BARE_NAME, everywhere_folder
+    from ggt_hf.data.loading.location import Location
+    from ggt_hf.data.loading.sample_shards import sample_dataset
+    from ggt_hf.data.loading.stub import check_replaceable, stub_text, write_stub
 
     if everywhere and directory is not None:
         raise UsageError(

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-from ggt_hf.data.manifest import DatasetInfo, ShardInfo
+from ggt_hf.data.format.manifest import DatasetInfo, ShardInfo
 from ggt_hf.errors import IntegrityError
 from ggt_hf.progress import bar
 

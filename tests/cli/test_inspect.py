@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ggt_hf.cli.app import app
-from ggt_hf.data.manifest import DatasetInfo, Manifest
-from ggt_hf.data.schema import INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest
+from ggt_hf.data.format.schema import INFO_PATH, MANIFEST_PATH
 from ggt_hf.errors import FormatError, HubError, UsageError
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
@@ -142,7 +142,7 @@ def test_show_writes_nothing_outside_the_folder(root: Path, tmp_path: Path) -> N
     """A stranger's manifest whose key climbs out of the folder."""
     from dataclasses import replace
 
-    from ggt_hf.data.manifest import dataset_info
+    from ggt_hf.data.format.manifest import dataset_info
 
     rows = list(Manifest.from_parquet((root / MANIFEST_PATH).read_bytes()))
     evil = Manifest.from_rows([replace(rows[0], key="../../evil"), *rows[1:]]).to_parquet()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ggt_hf.data.batches import PairBatch, PairSample, Slots
-from ggt_hf.data.order import true_shuffle
+from ggt_hf.data.streaming.batches import PairBatch, PairSample, Slots
+from ggt_hf.data.streaming.order import true_shuffle
 from ggt_hf.errors import ReadError
 
 

@@ -12,12 +12,12 @@ import pytest
 
 import ggt_hf
 from ggt_hf import build_dataset
-from ggt_hf.data import build as building
-from ggt_hf.data import staging
-from ggt_hf.data.manifest import DatasetInfo, Manifest
-from ggt_hf.data.planning import plan_shards
-from ggt_hf.data.schema import INFO_PATH, MANIFEST_PATH
-from ggt_hf.data.sources import Labels, read_source
+from ggt_hf.data.building import build as building
+from ggt_hf.data.building import staging
+from ggt_hf.data.building.planning import plan_shards
+from ggt_hf.data.building.sources import Labels, read_source
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest
+from ggt_hf.data.format.schema import INFO_PATH, MANIFEST_PATH
 from ggt_hf.errors import IncompleteError, SourceError, UsageError, WriteError
 from tests.data.sources_making import jpeg, pair_files, png, tree_bytes, write_files, write_zip
 from tests.making import encoded, picture

@@ -123,7 +123,7 @@ def test_killed_beside_the_swap(
     code = (
         "import os, signal, sys\n"
         "from ggt_hf import build_dataset\n"
-        "from ggt_hf.data.staging import Staging\n"
+        "from ggt_hf.data.building.staging import Staging\n"
         f"Staging.{when} = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"build_dataset(sys.argv[1], sys.argv[2], shard_size={SHARD}, overwrite=True)\n"
     )

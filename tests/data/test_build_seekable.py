@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from ggt_hf import build_dataset, images, validate
-from ggt_hf.data.attribution import attribution, pixel_change
-from ggt_hf.data.build import build, list_pairs
-from ggt_hf.data.planning import BuildOptions
-from ggt_hf.data.reader import open_dataset
+from ggt_hf.data.building.build import build, list_pairs
+from ggt_hf.data.building.planning import BuildOptions
+from ggt_hf.data.building.rewriting import SEEKABLE_PATH
+from ggt_hf.data.building.seekable import find_jpegtran
+from ggt_hf.data.building.sources import Labels
+from ggt_hf.data.format.attribution import attribution, pixel_change
+from ggt_hf.data.format.schema import MANIFEST_PATH
+from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.data.regions import Region, decode_region
-from ggt_hf.data.rewriting import SEEKABLE_PATH
-from ggt_hf.data.schema import MANIFEST_PATH
-from ggt_hf.data.seekable import find_jpegtran
-from ggt_hf.data.sources import Labels
 from ggt_hf.errors import MissingExtraError
 from tests.data.sources_making import tree_bytes, write_files
 from tests.data.test_build_killed import kill_when, records

@@ -11,11 +11,11 @@ from typing import get_args
 
 import pytest
 
-from ggt_hf.data import card_text
-from ggt_hf.data.attribution import Attribution, read_attributions
-from ggt_hf.data.card import render_dataset_card
-from ggt_hf.data.manifest import DatasetInfo, Manifest
-from ggt_hf.data.schema import features
+from ggt_hf.data.format import card_text
+from ggt_hf.data.format.attribution import Attribution, read_attributions
+from ggt_hf.data.format.card import render_dataset_card
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest
+from ggt_hf.data.format.schema import features
 from ggt_hf.records import Origin, Pair, Provenance
 from tests.making import make_dataset, make_pair
 

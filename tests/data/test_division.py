@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ggt_hf.data.division import Division
+from ggt_hf.data.streaming.division import Division
 from ggt_hf.errors import UsageError
 
 worlds = st.integers(1, 8)

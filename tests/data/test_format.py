@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data import schema
-from ggt_hf.data.manifest import DatasetInfo, Manifest
+from ggt_hf.data.format import schema
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest
 from ggt_hf.errors import FormatError
 from tests.making import make_dataset, make_pair
 

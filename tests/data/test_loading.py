@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ggt_hf import load_dataset
-from ggt_hf.data import bare_name
-from ggt_hf.data.schema import features
-from ggt_hf.data.stub import stub_text, write_stub
-from ggt_hf.data.views import CAPTIONS, diffusers_features
+from ggt_hf.data.format.schema import features
+from ggt_hf.data.loading import bare_name
+from ggt_hf.data.loading.stub import stub_text, write_stub
+from ggt_hf.data.loading.views import CAPTIONS, diffusers_features
 from ggt_hf.errors import FormatError, UsageError
 from ggt_hf.records import Pair
 from tests.data.loaded import assert_pairs, assert_picture
@@ -156,7 +156,7 @@ def test_the_bare_name_means_the_folder_beside_first(root: Path, elsewhere: Path
 
 @pytest.mark.parametrize("where", ["here", "everywhere"])
 def test_the_bare_name_follows_a_stub(root: Path, elsewhere: Path, where: str) -> None:
-    from ggt_hf.data.location import Location
+    from ggt_hf.data.loading.location import Location
 
     folder = elsewhere if where == "here" else bare_name.everywhere_folder()
     stub = folder / "ggt-100k"
@@ -166,7 +166,7 @@ def test_the_bare_name_follows_a_stub(root: Path, elsewhere: Path, where: str) -
 
 
 def test_a_stub_whose_dataset_is_gone_says_so(root: Path, elsewhere: Path) -> None:
-    from ggt_hf.data.location import Location
+    from ggt_hf.data.loading.location import Location
 
     stub = elsewhere / "ggt-100k"
     text = stub_text(Location.parse(root), stub).replace(f"to: {root}", "to: /nowhere/at/all")
@@ -188,8 +188,10 @@ def test_unconfigured_the_bare_name_is_the_sample_and_says_so_once(
 
 
 def test_the_real_sample_is_built_once_and_loads() -> None:
-    pytest.importorskip("ggt_hf.data.build", reason="the builder of datasets is not here yet")
-    from ggt_hf.data.sample_shards import sample_dataset
+    pytest.importorskip(
+        "ggt_hf.data.building.build", reason="the builder of datasets is not here yet"
+    )
+    from ggt_hf.data.loading.sample_shards import sample_dataset
 
     folder = sample_dataset()
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("*")}
@@ -206,7 +208,7 @@ def test_a_private_repository_by_name_by_stub_and_by_revision(
 ) -> None:
     import datasets
 
-    from ggt_hf.data.location import Location
+    from ggt_hf.data.loading.location import Location
 
     hub.api().create_repo("alice/ggt-100k", repo_type="dataset", private=True)
     hub.api().upload_folder(repo_id="alice/ggt-100k", repo_type="dataset", folder_path=root)
@@ -226,8 +228,8 @@ def test_a_private_repository_by_name_by_stub_and_by_revision(
 
 
 def test_an_overlay_fits_a_repository_by_its_commit(hub: Hub, root: Path) -> None:
-    from ggt_hf.data.overlays import Overlay
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.overlays import Overlay
+    from ggt_hf.data.reading.reader import open_dataset
 
     hub.api().create_repo("alice/ggt-100k", repo_type="dataset")
     hub.api().upload_folder(repo_id="alice/ggt-100k", repo_type="dataset", folder_path=root)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ggt_hf.data.mixing import Mix
-from ggt_hf.data.stream import PairStream
+from ggt_hf.data.streaming.mixing import Mix
+from ggt_hf.data.streaming.stream import PairStream
 from ggt_hf.errors import UsageError
 from tests.data.streaming import NumberedPairs, keys
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ggt_hf.data.order import block_shuffle, hashed, true_shuffle
+from ggt_hf.data.streaming.order import block_shuffle, hashed, true_shuffle
 from ggt_hf.errors import UsageError
 
 

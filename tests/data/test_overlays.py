@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from ggt_hf import load_dataset, open_pairs, read_overlay
-from ggt_hf.data.overlays import Overlay
-from ggt_hf.data.reader import open_dataset
+from ggt_hf.data.reading.overlays import Overlay
+from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.errors import FormatError, ImageError, IntegrityError, ReadError
 from ggt_hf.images import decode
 from ggt_hf.records import Pair

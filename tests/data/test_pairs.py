@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ggt_hf.data.foreign import RowPairs, SequentialPairs
-from ggt_hf.data.loader import PairLoader
-from ggt_hf.data.mixing import Mix
-from ggt_hf.data.pairs import DatasetPairs, open_pairs
-from ggt_hf.data.reader import open_dataset
-from ggt_hf.data.selection import select
-from ggt_hf.data.simulated import SimulatedPairs
-from ggt_hf.data.stream import PairStream
-from ggt_hf.data.transforms import RandomGeometry
+from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.data.streaming.foreign import RowPairs, SequentialPairs
+from ggt_hf.data.streaming.loader import PairLoader
+from ggt_hf.data.streaming.mixing import Mix
+from ggt_hf.data.streaming.pairs import DatasetPairs, open_pairs
+from ggt_hf.data.streaming.selection import select
+from ggt_hf.data.streaming.simulated import SimulatedPairs
+from ggt_hf.data.streaming.stream import PairStream
+from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.errors import IntegrityError, ReadError, SourceError, UsageError
 from ggt_hf.images import decode
 from tests.data.streaming import keys

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data.reader import DiskCache, PairStore, RetryPolicy, open_dataset
-from ggt_hf.data.schema import INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.format.schema import INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.reading.reader import DiskCache, PairStore, RetryPolicy, open_dataset
 from ggt_hf.errors import (
     FormatError,
     HubError,
@@ -106,7 +106,7 @@ def test_another_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_manifest_with_fewer_rows_than_recorded_is_refused(tmp_path: Path) -> None:
-    from ggt_hf.data.manifest import DatasetInfo, Manifest, dataset_info
+    from ggt_hf.data.format.manifest import DatasetInfo, Manifest, dataset_info
 
     root = make_dataset(tmp_path / "x", PAIRS[:4])
     info = DatasetInfo.from_json((root / INFO_PATH).read_bytes())
@@ -121,7 +121,7 @@ def test_a_manifest_with_fewer_rows_than_recorded_is_refused(tmp_path: Path) -> 
 def test_a_shard_path_of_a_stranger_is_refused(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from ggt_hf.data.manifest import DatasetInfo
+    from ggt_hf.data.format.manifest import DatasetInfo
 
     root = make_dataset(tmp_path / "x", PAIRS[:1])
     info = DatasetInfo.from_json((root / INFO_PATH).read_bytes())
@@ -301,7 +301,7 @@ def test_a_regular_file_behind_a_redirect_is_read(pushed: Hub) -> None:
 
 def test_offline_reads_what_is_cached_and_names_what_is_not(pushed: Hub, tmp_path: Path) -> None:
     code = (
-        "import json, sys; from ggt_hf.data.reader import *\n"
+        "import json, sys; from ggt_hf.data.reading.reader import *\n"
         "store = open_dataset('ggt/pairs', cache=DiskCache(sys.argv[1]))\n"
         "store.pair(store.manifest.row(0))\n"
         "print(store.revision)\n"

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ggt_hf.data.reader import DiskCache, PairStore, RetryPolicy, open_dataset
+from ggt_hf.data.reading.reader import DiskCache, PairStore, RetryPolicy, open_dataset
 from ggt_hf.errors import HubError, IntegrityError, ReadError
 from tests.hub_server.faults import FOREVER
 from tests.hub_server.loopback import Hub
@@ -208,7 +208,7 @@ def test_flipped_metadata_is_cured(pushed: Hub, tmp_path: Path) -> None:
 def test_a_faulty_download_of_a_whole_shard_is_cured(
     pushed: Hub, tmp_path: Path, rule: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ggt_hf.data.remote.shards.PIECE", 50_000)  # several pieces a shard
+    monkeypatch.setattr("ggt_hf.data.reading.remote.shards.PIECE", 50_000)  # several pieces a shard
     store = open_dataset(REPO, cache=DiskCache(tmp_path), retry=QUICK)
     pushed.fault(**STORAGE, **rule)
     for shard in store.info.shards:

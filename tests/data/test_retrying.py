@@ -5,8 +5,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from ggt_hf.data.remote.files import expiry
-from ggt_hf.data.remote.retrying import RetryPolicy, asked_delay
+from ggt_hf.data.reading.remote.files import expiry
+from ggt_hf.data.reading.remote.retrying import RetryPolicy, asked_delay
 
 
 @pytest.mark.parametrize(

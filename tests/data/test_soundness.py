@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ggt_hf.data.soundness import prove
+from ggt_hf.data.building.soundness import prove
 from ggt_hf.errors import ImageError
 from ggt_hf.images import inspect
 from tests.making import encoded, picture

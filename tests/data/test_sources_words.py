@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ggt_hf.data.sources.words import Vocabulary
+from ggt_hf.data.building.sources.words import Vocabulary
 from ggt_hf.errors import UsageError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data.sources import Labels, Listing, read_source
+from ggt_hf.data.building.sources import Labels, Listing, read_source
 from ggt_hf.errors import ReadError
 from tests.data.sources_making import pair_files, png, write_files, write_zip
 

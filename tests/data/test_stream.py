@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from ggt_hf.data.batches import PairBatch
-from ggt_hf.data.stream import PairStream, State
+from ggt_hf.data.streaming.batches import PairBatch
+from ggt_hf.data.streaming.stream import PairStream, State
 from ggt_hf.errors import ReadError, UsageError
 from tests.data.streaming import NumberedPairs, keys
 

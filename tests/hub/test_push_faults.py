@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data.folder import DatasetFolder
+from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.errors import HubError, IntegrityError, UsageError
 from ggt_hf.hub.push import push_dataset
 from tests.hub.datasets_here import REPO, commits, dataset_at, is_whole, some_pairs

@@ -6,8 +6,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 
-from ggt_hf.data.manifest import DatasetInfo, Manifest, PairRow
-from ggt_hf.data.schema import MANIFEST_PATH, is_key
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest, PairRow
+from ggt_hf.data.format.schema import MANIFEST_PATH, is_key
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import FormatError, HubError, ReadError

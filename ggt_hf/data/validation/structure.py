@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
-from ggt_hf.data.manifest import DatasetInfo, ShardInfo
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
+from ggt_hf.data.format.manifest import DatasetInfo, ShardInfo
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import FormatError, HubError, ReadError

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from ggt_hf import images
+from ggt_hf.data.building.seekable import cell_mcus, make_seekable
 from ggt_hf.data.regions import Region, decode_region, png
 from ggt_hf.data.regions.jpeg import grid_of, parse_frame
 from ggt_hf.data.regions.png import STRIP_CHUNK, chunks
-from ggt_hf.data.seekable import cell_mcus, make_seekable
 from ggt_hf.errors import ImageError, MissingExtraError
 from tests.data.regions import encoding
 from tests.data.regions.encoding import SAMPLINGS, SIZES, jpeg, regions
