@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.sources_making import pair_files, png, tree_bytes, write_files
+from tests.data.building.sources_making import pair_files, png, tree_bytes, write_files
 
 
 def ggt(*words: object) -> subprocess.CompletedProcess[str]:

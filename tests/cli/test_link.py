@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from ggt_hf.cli.app import app
 from ggt_hf.errors import FormatError, GgtError, HubError, UsageError
-from tests.data.loaded import assert_pairs
+from tests.data.loading.loaded import assert_pairs
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 

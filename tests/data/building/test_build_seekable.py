@@ -22,8 +22,8 @@ from ggt_hf.data.format.schema import MANIFEST_PATH
 from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.data.regions import Region, decode_region
 from ggt_hf.errors import MissingExtraError
-from tests.data.sources_making import tree_bytes, write_files
-from tests.data.test_build_killed import kill_when, records
+from tests.data.building.sources_making import tree_bytes, write_files
+from tests.data.building.test_build_killed import kill_when, records
 from tests.making import encoded, picture
 
 SHARD = 60_000

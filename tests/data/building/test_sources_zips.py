@@ -11,7 +11,7 @@ import pytest
 
 from ggt_hf.data.building.sources import Labels, Listing, read_source
 from ggt_hf.errors import ReadError
-from tests.data.sources_making import pair_files, png, write_files, write_zip
+from tests.data.building.sources_making import pair_files, png, write_files, write_zip
 
 RAIN = Labels(category="rain")
 

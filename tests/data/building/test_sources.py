@@ -8,7 +8,7 @@ import pytest
 
 from ggt_hf.data.building.sources import Labels, Listing, read_source
 from ggt_hf.errors import SourceError, UsageError
-from tests.data.sources_making import SIZE, jpeg, pair_files, png, write_files, write_zip
+from tests.data.building.sources_making import SIZE, jpeg, pair_files, png, write_files, write_zip
 from tests.making import encoded, picture
 
 RAIN = Labels(category="rain")

@@ -15,7 +15,7 @@ from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.errors import FormatError, ImageError, IntegrityError, ReadError
 from ggt_hf.images import decode
 from ggt_hf.records import Pair
-from tests.data.loaded import assert_pairs, assert_picture
+from tests.data.loading.loaded import assert_pairs, assert_picture
 from tests.making import encoded, make_dataset, make_pair, picture
 
 PAIRS = [make_pair(i) for i in range(8)]

@@ -15,7 +15,7 @@ from ggt_hf.data.loading.stub import stub_text, write_stub
 from ggt_hf.data.loading.views import CAPTIONS, diffusers_features
 from ggt_hf.errors import FormatError, UsageError
 from ggt_hf.records import Pair
-from tests.data.loaded import assert_pairs, assert_picture
+from tests.data.loading.loaded import assert_pairs, assert_picture
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 

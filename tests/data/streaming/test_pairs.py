@@ -18,7 +18,7 @@ from ggt_hf.data.streaming.stream import PairStream
 from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.errors import IntegrityError, ReadError, SourceError, UsageError
 from ggt_hf.images import decode
-from tests.data.streaming import keys
+from tests.data.streaming.numbered import keys
 from tests.making import encoded, make_dataset, make_pair, picture
 
 CROP = 24

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ggt_hf.data.streaming.mixing import Mix
 from ggt_hf.data.streaming.stream import PairStream
 from ggt_hf.errors import UsageError
-from tests.data.streaming import NumberedPairs, keys
+from tests.data.streaming.numbered import NumberedPairs, keys
 
 
 def mix(a: int, b: int, **options: object) -> Mix:

@@ -19,7 +19,14 @@ from ggt_hf.data.building.sources import Labels, read_source
 from ggt_hf.data.format.manifest import DatasetInfo, Manifest
 from ggt_hf.data.format.schema import INFO_PATH, MANIFEST_PATH
 from ggt_hf.errors import IncompleteError, SourceError, UsageError, WriteError
-from tests.data.sources_making import jpeg, pair_files, png, tree_bytes, write_files, write_zip
+from tests.data.building.sources_making import (
+    jpeg,
+    pair_files,
+    png,
+    tree_bytes,
+    write_files,
+    write_zip,
+)
 from tests.making import encoded, picture
 
 STEMS = [

@@ -14,7 +14,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from ggt_hf.data.streaming.batches import PairBatch
 from ggt_hf.data.streaming.stream import PairStream, State
 from ggt_hf.errors import ReadError, UsageError
-from tests.data.streaming import NumberedPairs, keys
+from tests.data.streaming.numbered import NumberedPairs, keys
 
 
 def stream(count: int = 50, rank: int = 0, world: int = 1, **options: object) -> PairStream:

@@ -11,7 +11,7 @@ import pytest
 
 import ggt_hf
 from ggt_hf.errors import UsageError
-from tests.data.loaded import assert_pairs
+from tests.data.loading.loaded import assert_pairs
 from tests.making import make_dataset, make_pair
 
 PAIRS = [make_pair(i, "rain", s) for s in ("train", "test") for i in range(4)]

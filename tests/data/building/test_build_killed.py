@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ggt_hf import build_dataset
-from tests.data.sources_making import pair_files, tree_bytes, write_files
+from tests.data.building.sources_making import pair_files, tree_bytes, write_files
 from tests.making import encoded, picture
 
 SHARD = 60_000
