@@ -42,8 +42,8 @@ def salt(*words: int | str) -> int:
 
 def true_shuffle(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return a permutation of ``range(count)`` in which every order is as likely as any other."""
-    keys = hashed(np.arange(count, dtype=np.uint64), salt("pair", seed, epoch))
-    return np.argsort(keys, kind="stable")
+    # SplitMix64 gives no value twice, so that every kind of sort gives this one order.
+    return np.argsort(hashed(np.arange(count, dtype=np.uint64), salt("pair", seed, epoch)))
 
 
 def block_shuffle(
@@ -69,4 +69,15 @@ def block_shuffle(
     rank[blocks] = np.arange(len(blocks))
     rows = np.arange(count, dtype=np.int64)
     keys = hashed(rows.astype(np.uint64), salt("window", seed, epoch))
-    return np.lexsort((keys, rank[rows // block] // window))
+    return _sorted_in_groups((rank // window)[rows // block], keys)
+
+
+def _sorted_in_groups(groups: NDArray[np.int64], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the rows by group, and by key within a group; no key comes twice."""
+    bits = np.uint64(int(groups.max(initial=0)).bit_length())
+    # One sort of one number: the group in front of the key, which loses its last bits to it.
+    both = (groups.astype(np.uint64) << (np.uint64(64) - bits)) | (keys >> bits) if bits else keys
+    order = np.argsort(both)
+    found = both[order]
+    is_tied = bool((found[1:] == found[:-1]).any())
+    return np.lexsort((keys, groups)) if is_tied else order

@@ -1,0 +1,96 @@
+"""Streams in the hands of other libraries: accelerate, webdataset."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ggt_hf import PairStream
+from tests.hub_server.loopback import REPOSITORY
+from tests.making import make_dataset, make_pair
+
+CROP = 24
+
+TRAINING = """
+import sys
+from accelerate import Accelerator
+accelerator = Accelerator(cpu=True)
+from torch.utils.data import DataLoader
+from ggt_hf import PairStream
+stream = PairStream.from_hub(sys.argv[1], crop=24, batch_size=3)
+{loader}
+for epoch in range(2):
+    for batch in loader:
+        for key in batch.to(accelerator.device).keys:
+            sys.stdout.write(f"{{epoch}} {{key}}\\n")
+"""
+OURS = (
+    "loader = accelerator.prepare(stream.loader())\naccelerator.register_for_checkpointing(loader)"
+)
+BARE = "loader = accelerator.prepare(DataLoader(stream, batch_size=None))"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pairs = [make_pair(i, d) for i in range(10) for d in ("rain", "snow")]
+    return make_dataset(tmp_path_factory.mktemp("elsewhere") / "pairs", pairs)
+
+
+def train(dataset: Path, loader: str, port: int) -> list[subprocess.CompletedProcess[str]]:
+    """Run two ranks, as `accelerate launch --cpu --num_processes 2` does."""
+    ranks = []
+    for rank in "01":
+        env = os.environ | {
+            "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
+            "PYTHONPATH": str(REPOSITORY),
+        }  # fmt: skip
+        command = [sys.executable, "-c", TRAINING.format(loader=loader), str(dataset)]
+        pipe = subprocess.PIPE
+        ranks.append(subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True))
+    outputs = [rank.communicate(timeout=120) for rank in ranks]
+    return [
+        subprocess.CompletedProcess(rank.args, rank.returncode, out, err)
+        for rank, (out, err) in zip(ranks, outputs, strict=True)
+    ]
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_accelerate_with_two_processes_sees_every_pair_once(dataset: Path) -> None:
+    pytest.importorskip("accelerate")
+    ranks = train(dataset, OURS, free_port())
+    assert [rank.returncode for rank in ranks] == [0, 0], ranks[0].stderr[-2000:]
+    first, second = (rank.stdout.splitlines() for rank in ranks)
+    assert len(first) == len(second) == 20
+    assert len({*first, *second}) == 40
+
+
+def test_accelerate_refuses_to_divide_a_stream_a_second_time(dataset: Path) -> None:
+    pytest.importorskip("accelerate")
+    ranks = train(dataset, BARE, free_port())
+    assert all(rank.returncode for rank in ranks)
+    assert "Can only concatenate tensors but got" in ranks[0].stderr
+    assert "PairBatch" in ranks[0].stderr
+
+
+def test_a_stream_is_a_source_of_a_webdataset_pipeline(dataset: Path) -> None:
+    import webdataset
+
+    stream = PairStream.from_hub(dataset, crop=CROP, batch_size=3)
+    pipeline = webdataset.DataPipeline(stream, webdataset.map(lambda batch: batch.floats()))
+    expected = [batch.floats() for batch in stream]
+    found = list(webdataset.WebLoader(pipeline, batch_size=None, num_workers=2))
+    assert len(found) == len(expected) == 7
+    for mine, other in zip(expected, found, strict=True):
+        assert all((a == b).all() for a, b in zip(mine, other, strict=True))
