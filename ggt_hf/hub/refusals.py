@@ -7,6 +7,7 @@ everything, a refused token included, so that the status is read from the messag
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,11 @@ FIRST_PAUSE = 1.0
 
 LONGEST_PAUSE = 300.0
 """Seconds beyond which a server's Retry-After is not waited for."""
+
+_TOLD_AFTER = 2
+"""Failures in a row after which the user is told why nothing happens."""
+
+_log = logging.getLogger(__name__)
 
 _STATUS_IN_TEXT = re.compile(r"HTTP status (?:client|server) error \((\d{3})")
 
@@ -109,6 +115,8 @@ def persist(
             failures += 1
             if failures >= attempts or not is_passing(error):
                 raise refusal(error, repo=repo, doing=doing, token=token) from error
+            if failures == _TOLD_AFTER:
+                _log.warning("%s: %s failed; trying again.", repo, doing)
             time.sleep(pause_after(error, failures))
 
 

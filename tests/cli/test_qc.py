@@ -89,7 +89,9 @@ def test_review_is_summarized_and_settles(candidates: Path, tmp_path: Path) -> N
     code, text, remarks = run("review", candidates, "--summary")
     assert (code, text) == (0, "nobody has reviewed yet\n")
     assert remarks.startswith("next: ggt qc")
-    lines = [json.loads(line) for line in (candidates / "candidates.jsonl").open()]
+    lines = [
+        json.loads(line) for line in (candidates / "candidates.jsonl").read_text().splitlines()
+    ]
     for name, choice in (("ada", "accept"), ("ben", "reject")):
         path = candidates / "reviews" / f"{name}.jsonl"
         path.parent.mkdir(exist_ok=True)

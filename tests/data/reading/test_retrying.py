@@ -6,7 +6,8 @@ from email.utils import format_datetime
 import pytest
 
 from ggt_hf.data.reading.remote.files import expiry
-from ggt_hf.data.reading.remote.retrying import RetryPolicy, asked_delay
+from ggt_hf.data.reading.remote.retrying import Patience, RetryPolicy, SetbackError, asked_delay
+from ggt_hf.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -51,5 +52,14 @@ def test_delays_grow_to_a_limit_and_are_spread() -> None:
 
 
 def test_at_least_one_attempt() -> None:
-    with pytest.raises(ValueError, match="attempts"):
+    with pytest.raises(UsageError, match="0 attempts"):
         RetryPolicy(attempts=0)
+
+
+def test_a_long_wait_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    def step() -> None:
+        raise SetbackError("the Hub is away")
+
+    with pytest.raises(RuntimeError, match="5 attempts in a row"):
+        Patience(RetryPolicy(attempts=5, first_delay=0)).until_done(step, RuntimeError)
+    assert [record.message for record in caplog.records] == ["the Hub is away; trying again."]

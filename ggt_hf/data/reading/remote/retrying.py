@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import time
@@ -12,8 +13,14 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from ggt_hf.data.reading.forksafe import ForkSafeLock
+from ggt_hf.errors import UsageError
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_TOLD_AFTER = 3
+"""Failures in a row after which the user is told why nothing happens."""
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may be gone at the next attempt."""
@@ -41,7 +48,9 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
-            raise ValueError(f"attempts must be >= 1, got {self.attempts}")
+            raise UsageError(
+                f"{self.attempts} attempts read nothing.", hint="Give at least 1 as attempts."
+            )
 
     def delay(self, failures: int) -> float:
         """Return the seconds to wait after `failures` in a row: half fixed, half at random."""
@@ -98,6 +107,8 @@ class Patience:
                 if failures >= self.policy.attempts:
                     count = f"{failures} attempts in a row"
                     raise give_up(f"{setback.cause} ({count})") from setback
+                if failures == _TOLD_AFTER:
+                    _log.warning("%s; trying again.", setback.cause)
                 self._pause(setback, failures)
 
     def _pause(self, setback: SetbackError, failures: int) -> None:
