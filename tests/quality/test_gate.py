@@ -38,7 +38,6 @@ FOUND_BY = {
     "shift": {"shift"},
     "scale": {"scale"},
     "rotation": {"rotation"},
-    "local_warp": {"warp"},
     "unchanged": {"psnr_to_input", "detail_kept"},
     "black": {"brightness", "contrast", "support"},
     "flat": {"contrast", "support"},

@@ -20,7 +20,7 @@ from tests.quality.folders import make_candidate, make_folder, write_candidates
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.needs("chromium")
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,7 @@ def test_sixteen_bits_are_refused_and_not_quietly_cut(tmp_path: Path) -> None:
     gray.save(tmp_path / "gray.png")
     at(tmp_path / "colour.png", deep_rgb())
     for name in ("gray.png", "colour.png"):
-        with pytest.raises(ImageError, match=rf"{name} has 16 bits a channel"):
+        with pytest.raises(ImageError, match=rf"{name} (has 16 bits a channel|.*more than 8 bits)"):
             read_photograph(tmp_path / name)
 
 
