@@ -58,7 +58,7 @@ def shown(page: Page) -> str:
     return page.locator("#key").inner_text()
 
 
-def test_verdicts_by_keyboard(page: Page, server: ReviewServer, folder: CandidateFolder) -> None:
+def test_verdicts_by_keyboard(server: ReviewServer, page: Page, folder: CandidateFolder) -> None:
     page.goto(server.url)
     assert shown(page) == "pair-000"
     page.keyboard.press("a")
@@ -85,7 +85,7 @@ def test_verdicts_by_keyboard(page: Page, server: ReviewServer, folder: Candidat
 
 
 def test_undo_takes_back_one_after_the_other(
-    page: Page, server: ReviewServer, folder: CandidateFolder
+    server: ReviewServer, page: Page, folder: CandidateFolder
 ) -> None:
     page.goto(server.url)
     for key in "au":
@@ -143,7 +143,7 @@ def test_a_server_that_is_gone_is_said_and_nothing_is_lost(
     page.close()
 
 
-def test_verdicts_by_mouse(page: Page, server: ReviewServer, folder: CandidateFolder) -> None:
+def test_verdicts_by_mouse(server: ReviewServer, page: Page, folder: CandidateFolder) -> None:
     page.goto(server.url)
     page.get_by_role("button", name="Accept").click()
     page.get_by_role("button", name="Reject").click()
@@ -169,7 +169,7 @@ def cut(page: Page) -> Any:
     )
 
 
-def test_slider_and_zoom(page: Page, server: ReviewServer) -> None:
+def test_slider_and_zoom(server: ReviewServer, page: Page) -> None:
     page.goto(server.url)
     box = page.locator("#stage").bounding_box()
     assert box is not None
@@ -200,7 +200,7 @@ def test_slider_and_zoom(page: Page, server: ReviewServer) -> None:
 
 
 def test_the_picture_left_of_the_handle_is_the_input_at_every_zoom(
-    page: Page, server: ReviewServer
+    server: ReviewServer, page: Page
 ) -> None:
     """The LQ is a third as bright as its target: the left half must stay the darker one."""
     import io
@@ -280,7 +280,7 @@ TIMED = """async () => {
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_every_screen(
-    page: Page, server: ReviewServer, width: int, scheme: str
+    server: ReviewServer, page: Page, width: int, scheme: str
 ) -> None:
     page.set_viewport_size({"width": width, "height": 720})
     page.emulate_media(color_scheme=scheme)
