@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 help:  ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: $(VENV)/base  ## Build, validate, load and show the embedded sample (offline once installed)
+demo: $(VENV)/demo  ## The whole way of the data on the embedded sample (offline once installed)
 	$(BIN)/ggt demo
 
 test: $(VENV)/test  ## Run every test
@@ -43,13 +43,17 @@ $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e .
 	@touch $@
 
+$(VENV)/demo: $(VENV)/base
+	$(PIP) -e '.[qc]'
+	@touch $@
+
 $(VENV)/torch: constraints.txt | $(VENV)/bin/python
 	$(PIP) torch
 	@touch $@
 
 $(VENV)/test: pyproject.toml constraints.txt $(VENV)/torch
 	$(PIP) -e '.[test]'
-	@touch $(VENV)/base $@
+	@touch $(VENV)/base $(VENV)/demo $@
 
 $(VENV)/quality: pyproject.toml constraints.txt $(VENV)/test
 	$(PIP) -e '.[test,quality]'

@@ -93,7 +93,7 @@ class Places:
 # What each reader's process runs: one line a pair, the SHA-256 of both pictures, at once.
 CODE = {
     "ggt_hf": """
-from ggt_hf.data.reader import RetryPolicy, open_dataset
+from ggt_hf.data.reading.reader import RetryPolicy, open_dataset
 with open_dataset(REPO, cache=False, retry=RetryPolicy(first_delay=0.2, read_timeout=5)) as store:
     for row in store.manifest:
         pair = store.pair(row)
@@ -133,7 +133,7 @@ def main() -> None:
 
 
 def _push(hub: Hub, folder: Path) -> tuple[set[str], list[str], Places]:
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.reader import open_dataset
     from tests.making import make_dataset, make_pair
 
     pairs = [make_pair(i, size=(96, 64)) for i in range(SHARDS * PAIRS_A_SHARD)]

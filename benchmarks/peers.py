@@ -23,9 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
-from ggt_hf.data.reader import open_dataset
-from ggt_hf.data.seekable import find_jpegtran
-from ggt_hf.data.stream import PairStream
+from ggt_hf.data.building.seekable import find_jpegtran
+from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.data.streaming.stream import PairStream
 
 BATCH = 16
 ENDLESS = 100_000

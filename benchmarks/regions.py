@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ggt_hf import images
+from ggt_hf.data.building.seekable import Seekable, find_jpegtran, make_seekable
 from ggt_hf.data.regions import Region, decode_region
-from ggt_hf.data.seekable import Seekable, find_jpegtran, make_seekable
 
 SIDE = 1024
 ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {

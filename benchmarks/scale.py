@@ -25,9 +25,9 @@ import pyarrow as pa
 from PIL import Image
 
 from ggt_hf import PairStream, RandomGeometry, build_dataset
-from ggt_hf.data.manifest import Manifest
-from ggt_hf.data.pairs import DatasetPairs
-from ggt_hf.data.reader import PairStore, open_dataset
+from ggt_hf.data.format.manifest import Manifest
+from ggt_hf.data.reading.reader import PairStore, open_dataset
+from ggt_hf.data.streaming.pairs import DatasetPairs
 
 REAL, SIDE, CROP, BATCH = 64, 128, 64, 8
 PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -11,45 +11,45 @@ from typing import TYPE_CHECKING, Any
 from ggt_hf.version import __version__
 
 if TYPE_CHECKING:
-    from ggt_hf.data.bare_name_hook import disable_bare_name, enable_bare_name
-    from ggt_hf.data.build import build_dataset
-    from ggt_hf.data.foreign import RowPairs, SequentialPairs
-    from ggt_hf.data.loading import load_dataset
-    from ggt_hf.data.mixing import Mix
-    from ggt_hf.data.overlay_file import read_overlay
-    from ggt_hf.data.overlays import Overlay
-    from ggt_hf.data.pairs import open_pairs
-    from ggt_hf.data.reader import open_dataset
-    from ggt_hf.data.simulated import SimulatedPairs
-    from ggt_hf.data.store import PairStore
-    from ggt_hf.data.stream import PairStream
-    from ggt_hf.data.transforms import RandomGeometry
+    from ggt_hf.data.building.build import build_dataset
+    from ggt_hf.data.loading.bare_name_hook import disable_bare_name, enable_bare_name
+    from ggt_hf.data.loading.load import load_dataset
+    from ggt_hf.data.reading.overlay_file import read_overlay
+    from ggt_hf.data.reading.overlays import Overlay
+    from ggt_hf.data.reading.reader import open_dataset
+    from ggt_hf.data.reading.store import PairStore
+    from ggt_hf.data.streaming.foreign import RowPairs, SequentialPairs
+    from ggt_hf.data.streaming.mixing import Mix
+    from ggt_hf.data.streaming.pairs import open_pairs
+    from ggt_hf.data.streaming.simulated import SimulatedPairs
+    from ggt_hf.data.streaming.stream import PairStream
+    from ggt_hf.data.streaming.transforms import RandomGeometry
     from ggt_hf.data.validation import validate
     from ggt_hf.hub.push import PushReport, push_dataset
     from ggt_hf.records import DEGRADATIONS, Pair, PairInfo, Provenance
 
 _HOME = {
     "DEGRADATIONS": "ggt_hf.records",
-    "Mix": "ggt_hf.data.mixing",
-    "Overlay": "ggt_hf.data.overlays",
+    "Mix": "ggt_hf.data.streaming.mixing",
+    "Overlay": "ggt_hf.data.reading.overlays",
     "Pair": "ggt_hf.records",
     "PairInfo": "ggt_hf.records",
-    "PairStore": "ggt_hf.data.store",
-    "PairStream": "ggt_hf.data.stream",
+    "PairStore": "ggt_hf.data.reading.store",
+    "PairStream": "ggt_hf.data.streaming.stream",
     "Provenance": "ggt_hf.records",
     "PushReport": "ggt_hf.hub.push",
-    "RandomGeometry": "ggt_hf.data.transforms",
-    "RowPairs": "ggt_hf.data.foreign",
-    "SequentialPairs": "ggt_hf.data.foreign",
-    "SimulatedPairs": "ggt_hf.data.simulated",
-    "build_dataset": "ggt_hf.data.build",
-    "disable_bare_name": "ggt_hf.data.bare_name_hook",
-    "enable_bare_name": "ggt_hf.data.bare_name_hook",
-    "load_dataset": "ggt_hf.data.loading",
-    "open_dataset": "ggt_hf.data.reader",
-    "open_pairs": "ggt_hf.data.pairs",
+    "RandomGeometry": "ggt_hf.data.streaming.transforms",
+    "RowPairs": "ggt_hf.data.streaming.foreign",
+    "SequentialPairs": "ggt_hf.data.streaming.foreign",
+    "SimulatedPairs": "ggt_hf.data.streaming.simulated",
+    "build_dataset": "ggt_hf.data.building.build",
+    "disable_bare_name": "ggt_hf.data.loading.bare_name_hook",
+    "enable_bare_name": "ggt_hf.data.loading.bare_name_hook",
+    "load_dataset": "ggt_hf.data.loading.load",
+    "open_dataset": "ggt_hf.data.reading.reader",
+    "open_pairs": "ggt_hf.data.streaming.pairs",
     "push_dataset": "ggt_hf.hub.push",
-    "read_overlay": "ggt_hf.data.overlay_file",
+    "read_overlay": "ggt_hf.data.reading.overlay_file",
     "validate": "ggt_hf.data.validation",
 }
 """Public name -> the module that defines it."""

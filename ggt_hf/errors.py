@@ -8,9 +8,15 @@ GgtError
 ├── FormatError            a dataset on disk or on the Hub breaks the shard format
 │   ├── IncompleteError    it was never finished
 │   └── IntegrityError     its bytes are not the bytes that were written
+├── EditorError            an editor cannot be loaded, or refuses whatever it is asked
+├── BudgetError            a paid call that the user did not allow
+├── StageError             the workers of a stage cannot start
+├── OverlapError           data to train on hold pictures of a test set
 ├── ReadError              bytes could not be fetched
 ├── WriteError             bytes could not be stored
-└── HubError               the Hub refused, or holds something else than was sent
+├── HubError               the Hub refused, or holds something else than was sent
+└── ModelError             a model or its endpoint cannot be used
+    └── AnswerError        it answered, but not what was asked
 
 Each error names the thing, the cause, and the next step (`hint`).
 """
@@ -79,6 +85,22 @@ class IntegrityError(FormatError):
     """Stored bytes differ from what the manifest or the Hub recorded of them."""
 
 
+class EditorError(GgtError):
+    """An editor cannot be loaded, or refuses all it is asked: a wrong key, model or account."""
+
+
+class BudgetError(GgtError):
+    """A paid call that the user did not allow: no price, no cap, or no consent."""
+
+
+class StageError(GgtError):
+    """The workers of a stage cannot start; what single units fail at is recorded instead."""
+
+
+class OverlapError(GgtError):
+    """Data to train on hold pictures of a test set."""
+
+
 class ReadError(GgtError):
     """Bytes could not be fetched: the network, the server or the disk gave up."""
 
@@ -89,3 +111,11 @@ class WriteError(GgtError):
 
 class HubError(GgtError):
     """The Hub refused, or holds something else than was sent."""
+
+
+class ModelError(GgtError):
+    """A model cannot be loaded, or its endpoint cannot be used."""
+
+
+class AnswerError(ModelError):
+    """A model answered, but not as the schema asks, twice."""

@@ -27,6 +27,8 @@ MAX_PIXELS = 89_478_485
 _FORMATS: dict[str, ImageFormat] = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_DEEP = ("I", "F")
+"""Pillow's modes of more than 8 bits; their conversion to RGB clips."""
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
@@ -42,7 +44,7 @@ class ImageInfo:
     height: int
     """Pixels down, upright."""
     mode: str
-    """Pillow's name of the pixel layout: ``RGB``, ``L``, ``CMYK``, ``I;16``, ..."""
+    """Pillow's name of the pixel layout: ``RGB``, ``L``, ``CMYK``, ..."""
     orientation: int
     """EXIF orientation, 1 to 8; 1 = upright as stored."""
 
@@ -56,7 +58,8 @@ def inspect(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInf
         max_pixels: the largest allowed width x height.
 
     Raises:
-        ImageError: empty, not JPEG, PNG or WebP, without a readable header, or too large.
+        ImageError: empty, not JPEG, PNG or WebP, without a readable header, too large, or of more
+            than 8 bits of grey.
     """
     with _opened(data, name, max_pixels) as image, _clear_decoding(name):
         return _info(image, data)
@@ -78,6 +81,28 @@ def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
         image.load()
         upright = ImageOps.exif_transpose(image)
         return cast("NDArray[np.uint8]", np.array(upright.convert("RGB"), dtype=np.uint8))
+
+
+def luminance(data: bytes, name: str, side: int) -> NDArray[np.uint8]:
+    """Decode a picture to a small square of luminance, upright, whatever its aspect.
+
+    A JPEG is decoded at the least scale that still covers the square, which is many times faster.
+
+    Returns:
+        ``uint8``, ``(side, side)``.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    with _opened(data, name, MAX_PIXELS) as image, _clear_decoding(name):
+        image.draft("L", (2 * side, 2 * side))
+        image.load()
+        upright = ImageOps.exif_transpose(image).convert("L")
+        small = upright.resize((side, side), Image.Resampling.BOX)
+        return np.asarray(small)
 
 
 def verify(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
@@ -107,12 +132,17 @@ def _opened(data: bytes, name: str, max_pixels: int) -> Iterator[Image.Image]:
         except UnidentifiedImageError as error:
             raise _not_a_picture(name, "its header is of no known kind") from error
         except (OSError, ValueError, SyntaxError) as error:
-            raise _not_a_picture(name, str(error)) from error
+            raise _broken(name, error) from error
     with image:
         if image.format not in _FORMATS:
             raise _not_a_picture(name, f"it is {image.format}")
         if image.width * image.height > max_pixels:
             raise _too_large(name, max_pixels)
+        if image.mode.startswith(_DEEP):
+            raise ImageError(
+                f"{name} is grey with more than 8 bits a pixel, which readers would clip to white.",
+                hint="Bring it to 8 bits, for example with `magick IN.png -depth 8 OUT.png`.",
+            )
         yield image
 
 
@@ -122,10 +152,7 @@ def _clear_decoding(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
-        raise ImageError(
-            f"{name} cannot be decoded: {error}.",
-            hint="It is truncated or corrupt; fetch or export the picture again.",
-        ) from error
+        raise _broken(name, error) from error
 
 
 def _info(image: Image.Image, data: bytes) -> ImageInfo:
@@ -164,11 +191,18 @@ def _ends_with_pixels(png: bytes) -> bool:
     return False
 
 
+def _broken(name: str, error: Exception) -> ImageError:
+    return ImageError(
+        f"{name} cannot be decoded: {error}.",
+        hint="It is truncated or corrupt; fetch or export the picture again.",
+    )
+
+
 def _not_a_picture(name: str, cause: str) -> ImageError:
     kinds = ", ".join(kind.upper() for kind in IMAGE_FORMATS)
     return ImageError(
         f"{name} is not a picture this format stores ({cause}).",
-        hint=f"Convert it to one of {kinds}; PNG loses nothing.",
+        hint=f"Convert it to one of {kinds} (PNG loses nothing), or drop it if it is no picture.",
     )
 
 

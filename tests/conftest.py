@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.browser", "tests.hub_server.fixtures"]
+from tests import torchvision_shim
+
+pytest_plugins = ["tests.tools", "tests.browser", "tests.hub_server.fixtures"]
+
+torchvision_shim.install()

@@ -12,10 +12,10 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from ggt_hf.data.card import card_metadata
-from ggt_hf.data.manifest import Manifest, dataset_info
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, shard_path
-from ggt_hf.data.shards import write_shard
+from ggt_hf.data.building.shards import write_shard
+from ggt_hf.data.format.card import card_metadata
+from ggt_hf.data.format.manifest import Manifest, dataset_info
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, shard_path
 from ggt_hf.records import Degradation, Pair, PairInfo
 
 

@@ -41,22 +41,24 @@ def test_plain_datasets_loads_what_the_demo_built(
     assert len(list(rain)) == 2
 
 
-@pytest.mark.browser
+@pytest.mark.needs("chromium")
 def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
     page.goto((demo / "index.html").as_uri())
-    assert page.locator(".slider").count() == 60
+    num_real = len(list(sample.real_photographs()))
+    assert page.locator(".slider").count() == 60 + num_real
     assert page.locator(".badge", has_text="synthetic").count() == 60
+    assert page.locator("figcaption", has_text="metrics: ").count() == num_real
     shown = page.evaluate(
         "Promise.all([...document.images].map(image => image.decode().then(() => true)))"
     )
-    assert shown == [True] * 120
+    assert shown == [True] * 2 * (60 + num_real)
     page.locator(".slider input").nth(30).fill("10")
     style = page.locator(".slider").nth(30).get_attribute("style")
     assert style is not None
     assert "10%" in style
 
 
-@pytest.mark.browser
+@pytest.mark.needs("chromium")
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_page_fits(demo: Path, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})

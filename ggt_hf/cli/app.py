@@ -8,15 +8,22 @@ import typer
 
 from ggt_hf.cli.build import build
 from ggt_hf.cli.card import card
+from ggt_hf.cli.contamination import contamination
 from ggt_hf.cli.demo import demo
 from ggt_hf.cli.diff import diff
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
+from ggt_hf.cli.output import tell_error
+from ggt_hf.cli.prompt import prompt
 from ggt_hf.cli.push import push
+from ggt_hf.cli.qc import qc
+from ggt_hf.cli.restore import restore
+from ggt_hf.cli.review import review
 from ggt_hf.cli.show import show
+from ggt_hf.cli.synth import synth
 from ggt_hf.cli.validate import validate
-from ggt_hf.errors import GgtError
+from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.version import __version__
 
 app = typer.Typer(
@@ -53,6 +60,12 @@ app.command()(validate)
 app.command()(diff)
 app.command()(build)
 app.command()(link)
+app.command()(prompt)
+app.command()(synth)
+app.command()(qc)
+app.command()(review)
+app.add_typer(contamination, name="contamination")
+app.command()(restore)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 
@@ -62,5 +75,9 @@ def main() -> None:
     try:
         app()
     except GgtError as error:
-        typer.echo(f"error: {error.message}\n  next: {error.hint}", err=True)
+        tell_error(error)
+        sys.exit(1)
+    except OSError as error:
+        # Written at the very end of a command, where no room knows more: a folder of --out, say.
+        tell_error(WriteError(f"{error}.", hint="Check the path, its permissions and the disk."))
         sys.exit(1)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ggt_hf.cli.options import DryRun, Json, NumWorkers, Quiet, Revision
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.options import DryRun, Json, NumWorkers, Quiet, RefuseOverlap, Revision
+from ggt_hf.cli.output import Output, counted
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
-    from ggt_hf.data.build import BuildReport, Rehearsal
-    from ggt_hf.data.rewriting import NotSeekable
+    from ggt_hf.data.building.build import BuildReport, Rehearsal
+    from ggt_hf.data.building.rewriting import NotSeekable
 
 _INTERRUPTED = 130
 """Exit code of a command stopped by Ctrl-C, as shells have it."""
@@ -80,6 +80,7 @@ def build(  # noqa: PLR0913 - one parameter a flag
             "--seekable", help="Rewrite pictures without loss, so that training crops decode alone."
         ),
     ] = False,
+    refuse_overlap: RefuseOverlap = None,
     num_workers: NumWorkers = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -96,10 +97,10 @@ def build(  # noqa: PLR0913 - one parameter a flag
     ggt build photos/ my-pairs --category rain --seekable
     ggt build ORG/pairs my-pairs --lq-column input --gt-column edited
     """
-    from ggt_hf.data.build import build as build_listing
-    from ggt_hf.data.build import list_pairs, rehearse
-    from ggt_hf.data.planning import BuildOptions
-    from ggt_hf.data.sources import Labels
+    from ggt_hf.data.building.build import build as build_listing
+    from ggt_hf.data.building.build import list_pairs, rehearse
+    from ggt_hf.data.building.planning import BuildOptions
+    from ggt_hf.data.building.sources import Labels
 
     screen = Output(as_json=json, quiet=quiet)
     labels = Labels(
@@ -120,6 +121,15 @@ def build(  # noqa: PLR0913 - one parameter a flag
         quiet=quiet,
     )
     listing = list_pairs(src, out, labels, columns=(lq_column, gt_column), revision=revision)
+    if refuse_overlap is not None:
+        from ggt_hf.quality import contamination, pictures
+
+        contamination.refuse_overlap(
+            pictures.pictures_of_pairs(listing.pairs),
+            refuse_overlap,
+            num_workers=num_workers,
+            quiet=quiet,
+        )
     if dry_run:
         _show_rehearsal(screen, rehearse(listing, options), refused=not drop_bad)
         return
@@ -143,8 +153,9 @@ def _show_rehearsal(screen: Output, found: Rehearsal, *, refused: bool) -> None:
         {"shard": shard.path, "pairs": len(shard.pairs), "bytes": shard.num_bytes}
         for shard in found.shards
     ]
+    num_pairs = sum(len(shard.pairs) for shard in found.shards)
     fields = {
-        "num_pairs": sum(len(shard.pairs) for shard in found.shards),
+        "num_pairs": num_pairs,
         "num_bytes": sum(shard.num_bytes for shard in found.shards),
         "shards": shards,
         "problems": [problem.as_fields() for problem in found.problems],
@@ -159,8 +170,9 @@ def _show_rehearsal(screen: Output, found: Rehearsal, *, refused: bool) -> None:
         screen.remark(f"  - {problem}")
     end = "dropped" if not refused else "refused"
     screen.remark(
-        f"{fields['num_pairs']:,} pairs, {fields['num_bytes']:,} bytes, {len(shards)} shards; "
-        f"{len(found.problems)} problems would be {end}. Nothing was touched."
+        f"{counted(num_pairs, 'pair')}, {fields['num_bytes']:,} bytes, "
+        f"{counted(len(shards), 'shard')}; "
+        f"{counted(len(found.problems), 'problem')} would be {end}. Nothing was touched."
     )
     if found.problems and refused:
         raise typer.Exit(1)
@@ -171,7 +183,8 @@ def _show_report(screen: Output, out: Path, report: BuildReport) -> None:
     for remark in report.remarks:
         screen.remark(remark)
     if report.num_reused_shards:
-        screen.remark(f"{report.num_reused_shards} shards were finished by an earlier run.")
+        earlier = counted(report.num_reused_shards, "shard")
+        screen.remark(f"{earlier} of an earlier, unfinished run taken over.")
     if report.dropped:
         screen.remark(f"Left out {len(report.dropped)}; why: {out}/meta/dropped.jsonl")
     if report.left is not None:
@@ -188,11 +201,10 @@ def _show_report(screen: Output, out: Path, report: BuildReport) -> None:
         "num_not_seekable": None if report.left is None else len(report.left),
         "root_hash": info.root_hash,
     }
-    shards = "1 shard" if len(info.shards) == 1 else f"{len(info.shards)} shards"
-    screen.result(
-        fields,
-        f"{out}: {did}, {info.num_pairs:,} pairs in {shards}, {info.num_bytes:,} bytes",
-    )
+    size = f"{counted(info.num_pairs, 'pair')} in {counted(len(info.shards), 'shard')}"
+    screen.result(fields, f"{out}: {did}, {size}, {info.num_bytes:,} bytes")
+    if not screen.as_json:
+        screen.remark(f"next: ggt validate {out}")
 
 
 def _rewriting(num_pairs: int, left: Sequence[NotSeekable]) -> str:

@@ -34,7 +34,7 @@ def dataset(
 
       ggt card dataset out/ --repo ORG/NAME --write
     """
-    from ggt_hf.data.folder import DatasetFolder
+    from ggt_hf.data.reading.folder import DatasetFolder
 
     local = DatasetFolder.open(folder)
     text = local.card(repo_id=repo, pretty_name=title, description=description)

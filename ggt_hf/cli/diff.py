@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ggt_hf.cli.options import Json, Token
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.output import Output, plain, tell_error
+from ggt_hf.errors import GgtError
 
 if TYPE_CHECKING:
-    from ggt_hf.data.inspection import Difference
+    from ggt_hf.data.reading.inspection import Difference
 
 _PLACE = "Folder, ORG/NAME or ORG/NAME@REVISION."
 
@@ -22,7 +23,9 @@ def diff(
     json: Json = False,
     token: Token = None,
 ) -> None:
-    """Say which pairs B adds to A, removes and changes; exit with 1 when there are any.
+    """Say which pairs B adds to A, removes and changes.
+
+    Exits like diff(1): 0 the same pairs, 1 other pairs, 2 trouble.
 
     Only the manifests are compared: no picture is fetched.
 
@@ -32,11 +35,15 @@ def diff(
 
       ggt diff out/ ORG/ggt-100k --json
     """
-    from ggt_hf.data.inspection import difference
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.inspection import difference
+    from ggt_hf.data.reading.reader import open_dataset
 
-    with open_dataset(old, token=token) as before, open_dataset(new, token=token) as after:
-        found = difference(before.manifest, after.manifest)
+    try:
+        with open_dataset(old, token=token) as before, open_dataset(new, token=token) as after:
+            found = difference(before.manifest, after.manifest)
+    except GgtError as error:
+        tell_error(error)
+        raise typer.Exit(2) from error
     Output(as_json=json).result(asdict(found), _text(found))
     if found:
         raise typer.Exit(1)
@@ -51,9 +58,9 @@ def _text(found: Difference) -> str:
     )
     return "\n".join(
         [
-            *(f"+ {key}" for key in found.added),
-            *(f"- {key}" for key in found.removed),
-            *(f"~ {key}  {', '.join(parts)}" for key, parts in found.changed.items()),
+            *(f"+ {plain(key)}" for key in found.added),
+            *(f"- {plain(key)}" for key in found.removed),
+            *(f"~ {plain(key)}  {', '.join(parts)}" for key, parts in found.changed.items()),
             counts,
         ]
     )

@@ -17,8 +17,8 @@ def info(where: Where, json: Json = False, revision: Revision = None, token: Tok
 
       ggt info ORG/ggt-100k --revision v1 --json
     """
-    from ggt_hf.data.inspection import summary
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.inspection import summary
+    from ggt_hf.data.reading.reader import open_dataset
 
     with open_dataset(where, revision=revision, token=token) as store:
         fields = summary(store)

@@ -49,10 +49,10 @@ def link(
 
     ggt link --everywhere --to ORG/ggt-100k --revision v1.0
     """
-    from ggt_hf.data.bare_name import BARE_NAME, everywhere_folder
-    from ggt_hf.data.location import Location
-    from ggt_hf.data.sample_shards import sample_dataset
-    from ggt_hf.data.stub import check_replaceable, stub_text, write_stub
+    from ggt_hf.data.loading.bare_name import BARE_NAME, everywhere_folder
+    from ggt_hf.data.loading.location import Location
+    from ggt_hf.data.loading.sample_shards import sample_dataset, sample_folder
+    from ggt_hf.data.loading.stub import check_replaceable, stub_text, write_stub
 
     if everywhere and directory is not None:
         raise UsageError(
@@ -61,11 +61,16 @@ def link(
         )
     folder = (everywhere_folder() if everywhere else directory or Path()) / BARE_NAME
     check_replaceable(folder)
+    out = Output(as_json=as_json, quiet=quiet)
+    sample = sample_folder()
+    if dry_run and to is None and not sample.exists():
+        out.remark(f"{folder}/README.md would name the embedded sample, built into {sample} first.")
+        out.result({"stub": str(folder), "to": str(sample), "text": None}, str(folder))
+        return
     place = Location.parse(sample_dataset() if to is None else to, revision)
     text = stub_text(place, folder, token)
     changed = not dry_run and write_stub(folder, text)
 
-    out = Output(as_json=as_json, quiet=quiet)
     if dry_run:
         out.remark(f"{folder}/README.md would hold:")
         out.result({"stub": str(folder), "to": place.path, "text": text}, text.rstrip())

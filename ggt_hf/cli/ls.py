@@ -27,8 +27,8 @@ def ls(
 
       ggt ls ORG/ggt-100k --split test --category rain --json
     """
-    from ggt_hf.data.inspection import select
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.inspection import select
+    from ggt_hf.data.reading.reader import open_dataset
 
     with open_dataset(where, revision=revision, token=token) as store:
         rows = select(store, split=split, category=category, limit=limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,3 +29,12 @@ NumWorkers = Annotated[int | None, typer.Option(min=1, help="Workers; default: o
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+RefuseOverlap = Annotated[
+    Path | None,
+    typer.Option(
+        "--refuse-overlap",
+        metavar="INDEX",
+        help="Refuse when pictures of this test set are in it (ggt contamination index).",
+        show_default=False,
+    ),
+]

@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from ggt_hf.errors import GgtError
+
 
 class Output:
     """Prints one command's results as text or, with ``--json``, as one JSON document."""
@@ -37,7 +39,13 @@ class Output:
     def remark(self, text: str) -> None:
         """Tell the user something on stderr that is no data; silent with ``--quiet``."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            typer.echo(plain_lines(text), err=True)
+
+
+def tell_error(error: GgtError) -> None:
+    """Print what went wrong and the next step, in two lines or more, on stderr."""
+    # A file's name may hold what a terminal would obey.
+    typer.echo(plain_lines(f"error: {error.message}\n  next: {error.hint}"), err=True)
 
 
 def _cell(value: Any) -> str:
@@ -47,6 +55,16 @@ def _cell(value: Any) -> str:
 def plain(value: Any) -> str:
     """Return `value` as one line without control characters: a stranger's prompt may hold them."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
+def plain_lines(text: str) -> str:
+    """Return `text` as `plain` does, its lines kept apart."""
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
+def counted(count: int, noun: str) -> str:
+    """Return ``1 pair``, ``2 pairs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def num_bytes(count: int) -> str:

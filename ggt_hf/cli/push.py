@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ggt_hf.cli.options import DryRun, Json, Quiet, Token, Yes
+from ggt_hf.cli.options import DryRun, Json, Quiet, RefuseOverlap, Token, Yes
 from ggt_hf.cli.output import Output
 from ggt_hf.errors import UsageError
 
@@ -20,7 +20,7 @@ push = typer.Typer(help="Send to the Hub, prove it there, and tag it.", no_args_
 
 
 @push.command("dataset")
-def dataset(
+def dataset(  # noqa: PLR0913 - one parameter a flag
     folder: Annotated[Path, typer.Argument(help="A complete dataset.", show_default=False)],
     repo: Annotated[str, typer.Argument(help="ORG/NAME on the Hub.", show_default=False)],
     private: Annotated[
@@ -41,6 +41,7 @@ def dataset(
             help="I may share changed pixels although their licence says no derivatives.",
         ),
     ] = False,
+    refuse_overlap: RefuseOverlap = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     token: Token = None,
@@ -62,6 +63,10 @@ def dataset(
     from ggt_hf.hub.push import push_dataset
 
     output = Output(as_json=as_json, quiet=quiet)
+    if refuse_overlap is not None:
+        from ggt_hf.quality import contamination, pictures
+
+        contamination.refuse_overlap(pictures.pictures_of(folder), refuse_overlap, quiet=quiet)
     report = push_dataset(
         folder,
         repo,

@@ -29,8 +29,8 @@ def show(
 
       ggt show ORG/ggt-100k KEY --out pair/
     """
-    from ggt_hf.data.inspection import describe, find, save
-    from ggt_hf.data.reader import open_dataset
+    from ggt_hf.data.reading.inspection import describe, find, save
+    from ggt_hf.data.reading.reader import open_dataset
 
     output = Output(as_json=json)
     with open_dataset(where, revision=revision, token=token) as store:

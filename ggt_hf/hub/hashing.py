@@ -10,16 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-from ggt_hf.data.manifest import DatasetInfo, ShardInfo
+from ggt_hf.data.format.manifest import DatasetInfo, ShardInfo
+from ggt_hf.data.reading.cache import default_folder
 from ggt_hf.errors import IntegrityError
 from ggt_hf.progress import bar
 
 _THREADS = min(4, os.cpu_count() or 1)
-
-
-def cache_folder() -> Path:
-    """Return the folder for what can be made again: ``GGT_CACHE``, or ``~/.cache/ggt``."""
-    return Path(os.environ.get("GGT_CACHE") or "~/.cache/ggt").expanduser()
 
 
 def check_shards(root: Path, info: DatasetInfo, *, quiet: bool = False) -> None:
@@ -65,7 +61,7 @@ class _Memory:
     def __init__(self, root: Path) -> None:
         self._root = root
         name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]
-        self._file = cache_folder() / "sha256" / f"{name}.json"
+        self._file = default_folder() / "sha256" / f"{name}.json"
         self._known = _load(self._file)
         self._lock = Lock()
 

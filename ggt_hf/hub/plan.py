@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ggt_hf.data.attribution import Attribution
-from ggt_hf.data.folder import DatasetFolder
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
+from ggt_hf.data.format.attribution import Attribution
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
+from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.errors import FormatError, HubError, UsageError
 from ggt_hf.hub.remote import MAIN, Remote, RemoteState
 from ggt_hf.hub.sharing import sharing_remarks

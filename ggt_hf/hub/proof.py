@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ggt_hf.data.manifest import Manifest
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH
+from ggt_hf.data.format.manifest import Manifest
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH
 from ggt_hf.errors import HubError
 from ggt_hf.hub.plan import LocalFile, differences
 from ggt_hf.hub.remote import KIND, Remote

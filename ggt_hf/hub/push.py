@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ggt_hf.data.card import check_card
-from ggt_hf.data.folder import DatasetFolder
-from ggt_hf.data.schema import CARD_PATH
+from ggt_hf.data.format.card import check_card
+from ggt_hf.data.format.schema import CARD_PATH
+from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.errors import HubError, UsageError
 from ggt_hf.hub.hashing import check_shards
 from ggt_hf.hub.plan import Order, PushPlan, local_files, make_plan

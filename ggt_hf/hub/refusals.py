@@ -7,11 +7,13 @@ everything, a refused token included, so that the status is read from the messag
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from ggt_hf.data.reading.remote.retrying import PASSING, asked_delay
 from ggt_hf.errors import GgtError, HubError
 
 T = TypeVar("T")
@@ -25,8 +27,10 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 """Seconds beyond which a server's Retry-After is not waited for."""
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses that may be gone at the next attempt."""
+_TOLD_AFTER = 2
+"""Failures in a row after which the user is told why nothing happens."""
+
+_log = logging.getLogger(__name__)
 
 _STATUS_IN_TEXT = re.compile(r"HTTP status (?:client|server) error \((\d{3})")
 
@@ -68,17 +72,16 @@ def is_passing(error: BaseException) -> bool:
     """Say whether the same request may succeed a little later."""
     status = status_of(error)
     if status is not None:
-        return status in _PASSING
+        return status in PASSING
     return any(_is_broken_connection(link) for link in chain(error))
 
 
 def pause_after(error: BaseException, failures: int) -> float:
     """Return the seconds to wait after `failures` in a row: the server's wish, or doubling."""
     for link in chain(error):
-        headers = getattr(getattr(link, "response", None), "headers", None)
-        asked = (headers or {}).get("Retry-After", "")
-        if asked.isdigit():
-            return min(float(asked), LONGEST_PAUSE)
+        asked = asked_delay(getattr(getattr(link, "response", None), "headers", None) or {})
+        if asked is not None:
+            return min(asked, LONGEST_PAUSE)
     return FIRST_PAUSE * 2.0 ** (failures - 1)
 
 
@@ -112,6 +115,8 @@ def persist(
             failures += 1
             if failures >= attempts or not is_passing(error):
                 raise refusal(error, repo=repo, doing=doing, token=token) from error
+            if failures == _TOLD_AFTER:
+                _log.warning("%s: %s failed; trying again.", repo, doing)
             time.sleep(pause_after(error, failures))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ggt_hf.errors import HubError, UsageError
-from ggt_hf.hub.refusals import ATTEMPTS, persist, refusal
+from ggt_hf.hub.refusals import ATTEMPTS, persist, refusal, status_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -153,13 +153,25 @@ class Remote:
         }
 
     def create(self, *, private: bool) -> None:
-        """Create the repository, if it is not there."""
-        self.ask(
-            lambda: self.api.create_repo(
-                self.repo_id, repo_type=KIND, private=private, exist_ok=True
-            ),
-            doing="creating the repository",
-        )
+        """Create the repository, if it is not there.
+
+        Raises:
+            HubError: the token may not, or there was no answer.
+        """
+        try:
+            self.ask(
+                lambda: self.api.create_repo(
+                    self.repo_id, repo_type=KIND, private=private, exist_ok=True
+                ),
+                doing="creating the repository",
+            )
+        except HubError as error:
+            if status_of(error) != 403:
+                raise
+            # No pull request can be opened where there is no repository.
+            owner = self.repo_id.partition("/")[0]
+            hint = f"Use a token that may create repositories of {owner}, or push to your own name."
+            raise HubError(error.message, hint=hint) from error
 
     def pull_requests(self, title: str) -> list[str]:
         """Return the refs of the open pull requests called `title`, the newest first."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ggt_hf.data.attribution import Attribution
-from ggt_hf.data.licenses import NOBODY_SAID, forbids_commerce, forbids_derivatives
+from ggt_hf.data.format.attribution import Attribution
+from ggt_hf.data.format.licenses import NOBODY_SAID, forbids_commerce, forbids_derivatives
 from ggt_hf.errors import UsageError
 
 

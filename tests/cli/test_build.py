@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.data.sources_making import pair_files, png, tree_bytes, write_files
+from tests.data.building.sources_making import pair_files, png, tree_bytes, write_files
 
 
 def ggt(*words: object) -> subprocess.CompletedProcess[str]:
@@ -42,7 +43,7 @@ def test_a_rehearsal_lists_problems_and_fails(src: Path) -> None:
     assert done.returncode == 1
     assert "LQ/3.png has no ground truth" in done.stderr
     assert "GT/2.png is empty" in done.stderr
-    assert "1 pairs" in done.stderr
+    assert "1 pair, " in done.stderr
     assert ggt(*words, "--drop-bad").returncode == 0
 
 
@@ -73,3 +74,13 @@ def test_map_says_what_a_name_means(tmp_path: Path) -> None:
 
 def test_help_shows_examples() -> None:
     assert "ggt build GGT-100K/ ggt-100k" in ggt("build", "--help").stdout
+
+
+def test_a_name_cannot_speak_to_the_terminal(src: Path) -> None:
+    (src / "LQ/\x1b[31mred\nline.png").write_bytes(png(3))
+    (src / os.fsdecode(b"LQ/\xff.png")).write_bytes(png(3))
+    done = ggt("build", src, src.parent / "out", "--category", "rain")
+    assert done.returncode == 1
+    assert "\x1b" not in done.stderr
+    assert r"LQ/\x1b[31mred" in done.stderr and r"LQ/\udcff.png has no ground truth" in done.stderr
+    assert list(src.parent.iterdir()) == [src]

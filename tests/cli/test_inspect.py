@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ggt_hf.cli.app import app
-from ggt_hf.data.manifest import DatasetInfo, Manifest
-from ggt_hf.data.schema import INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest
+from ggt_hf.data.format.schema import INFO_PATH, MANIFEST_PATH
 from ggt_hf.errors import FormatError, HubError, UsageError
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
@@ -142,7 +142,7 @@ def test_show_writes_nothing_outside_the_folder(root: Path, tmp_path: Path) -> N
     """A stranger's manifest whose key climbs out of the folder."""
     from dataclasses import replace
 
-    from ggt_hf.data.manifest import dataset_info
+    from ggt_hf.data.format.manifest import dataset_info
 
     rows = list(Manifest.from_parquet((root / MANIFEST_PATH).read_bytes()))
     evil = Manifest.from_rows([replace(rows[0], key="../../evil"), *rows[1:]]).to_parquet()
@@ -174,6 +174,21 @@ def test_diff_names_what_changed(root: Path, tmp_path: Path) -> None:
     text = ggt("diff", root, other, code=1).stdout
     assert "- train-rain-0000\n~ train-rain-0001  lq\n" in text
     assert text.endswith("1 added, 1 removed, 2 changed\n")
+
+
+def test_diff_tells_trouble_from_difference(root: Path, tmp_path: Path) -> None:
+    done = ggt("diff", root, tmp_path / "absent", code=2)
+    assert "absent" in done.stderr and "next: " in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_not_a_traceback(root: Path) -> None:
+    key = json.loads(ggt("ls", root, "--limit", "1", "--json").stdout)[0]["key"]
+    words = "show", str(root), key, "--out", "/proc/no-such-place"
+    done = subprocess.run(
+        [sys.executable, "-m", "ggt_hf", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and done.stderr.startswith("error: ")
+    assert "/proc/no-such-place" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_diff_of_two_revisions(pushed: Hub, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from ggt_hf.cli.app import app
 from ggt_hf.errors import FormatError, GgtError, HubError, UsageError
-from tests.data.loaded import assert_pairs
+from tests.data.loading.loaded import assert_pairs
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 
@@ -57,6 +57,12 @@ def test_linking_again_renews_and_says_whether_it_did(root: Path, tmp_path: Path
     assert not changed("--to", "data/pairs")
     make_dataset(tmp_path / "other", PAIRS)
     assert changed("--to", str(tmp_path / "other"))
+
+
+def test_a_dry_run_builds_no_sample(tmp_path: Path) -> None:
+    _, remarks = ggt("link", "new", "--dry-run")
+    assert "would name the embedded sample" in remarks
+    assert not (tmp_path / "cache").exists() and not Path("new").exists()
 
 
 def test_a_dry_run_touches_nothing(tmp_path: Path) -> None:

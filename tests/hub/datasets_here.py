@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ggt_hf.data.folder import DatasetFolder
+from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.hub.plan import differences, local_files
 from ggt_hf.hub.remote import Remote
 from ggt_hf.records import Pair

@@ -170,7 +170,7 @@ def test_a_damaged_shard_never_leaves(hub: Hub, root: Path) -> None:
 
 def test_an_unfinished_dataset_never_leaves(hub: Hub, root: Path) -> None:
     (root / "meta/info.json").unlink()
-    with pytest.raises(IncompleteError, match=r"meta/info\.json is missing"):
+    with pytest.raises(IncompleteError, match=r"it has no meta/info\.json"):
         push_dataset(root, REPO)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data.folder import DatasetFolder
+from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.errors import HubError, IntegrityError, UsageError
 from ggt_hf.hub.push import push_dataset
 from tests.hub.datasets_here import REPO, commits, dataset_at, is_whole, some_pairs
@@ -161,7 +161,7 @@ def test_discarded_bytes_are_found_and_sent_again(hub: Hub, root: Path) -> None:
     [
         ("hf_wrong_token", "status 401", "hf auth login"),
         (READER, "may only read", "role write"),
-        (BOB, "status 403", "write access"),
+        (BOB, "status 403", "may create repositories of ggt"),
     ],
 )
 def test_a_token_without_rights_is_named_before_bytes_move(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data.attribution import pixel_change
-from ggt_hf.data.licenses import forbids_derivatives
+from ggt_hf.data.format.attribution import pixel_change
+from ggt_hf.data.format.licenses import forbids_derivatives
 from ggt_hf.errors import UsageError
 from ggt_hf.hub.push import push_dataset
 from ggt_hf.records import Pair, Provenance

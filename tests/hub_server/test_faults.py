@@ -101,14 +101,14 @@ def test_download_survives(hub: Hub, data: bytes, rule: dict[str, Any]) -> None:
     ("rule", "error", "message"),
     [
         ({"status": 500}, HfHubHTTPError, "500"),
-        ({"drop_after": 9000, "reset": True}, httpx2.ReadError, ""),
+        ({"drop_after": 9000, "reset": True}, httpx2.ReadError, None),
         ({"truncate": 9000}, OSError, "Consistency check failed"),
         ({"chunked_cut": 9000, "clean_end": True}, OSError, "Consistency check failed"),
     ],
     ids=["status", "reset", "truncate", "clean_end"],
 )
 def test_download_raises(
-    hub: Hub, data: bytes, rule: dict[str, Any], error: type[Exception], message: str
+    hub: Hub, data: bytes, rule: dict[str, Any], error: type[Exception], message: str | None
 ) -> None:
     hub.fault(server="cdn", path="/lfs/", **rule)
     with pytest.raises(error, match=message):

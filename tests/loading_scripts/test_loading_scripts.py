@@ -7,12 +7,12 @@ from types import ModuleType
 
 import pytest
 
-from ggt_hf.data.location import Location
-from ggt_hf.data.schema import features
-from ggt_hf.data.stub import read_link, stub_text
+from ggt_hf.data.format.schema import features
+from ggt_hf.data.loading.location import Location
+from ggt_hf.data.loading.stub import read_link, stub_text
 from ggt_hf.errors import FormatError, UsageError
 from ggt_hf.records import DEGRADATIONS
-from tests.data.loaded import assert_pairs
+from tests.data.loading.loaded import assert_pairs
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 

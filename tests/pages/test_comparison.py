@@ -74,7 +74,7 @@ def position(page: Page, index: int = 0) -> str:
     return page.locator(".slider").nth(index).evaluate("s => s.style.getPropertyValue('--at')")
 
 
-@pytest.mark.browser
+@pytest.mark.needs("chromium")
 def test_sliders_work_by_keyboard_and_mouse(tmp_path: Path, page: Page) -> None:
     make_page().write(tmp_path / "index.html")
     page.goto((tmp_path / "index.html").as_uri())
@@ -91,7 +91,7 @@ def test_sliders_work_by_keyboard_and_mouse(tmp_path: Path, page: Page) -> None:
     assert page.evaluate("window.evil") is None
 
 
-@pytest.mark.browser
+@pytest.mark.needs("chromium")
 def test_a_slider_shows_before_on_the_left_and_after_on_the_right(
     tmp_path: Path, page: Page
 ) -> None:
@@ -117,7 +117,7 @@ def _mean(png: bytes) -> float:
     return float(pixels[5 : height // 3, width // 4 : width // 2 - 20].mean())
 
 
-@pytest.mark.browser
+@pytest.mark.needs("chromium")
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_fits_every_screen(tmp_path: Path, page: Page, width: int, scheme: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ggt_hf import sample
-from ggt_hf.data.schema import is_key
+from ggt_hf.data.format.schema import is_key
 from ggt_hf.degradation import REVISION, render
 from ggt_hf.images import decode, verify
 from ggt_hf.records import DEGRADATIONS

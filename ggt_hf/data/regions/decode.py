@@ -5,7 +5,7 @@ picture                                   what is decoded
 ========================================  ========================================
 JPEG, baseline, restart markers on grid   the restart cells the region touches
 JPEG, baseline, other                     the rows down to the region's last
-strip PNG (`ggt_hf.data.seekable`)        the strips the region touches
+strip PNG (`ggt_hf.data.building.seekable`)        the strips the region touches
 PNG, other, upright, not interlaced       the rows down to the region's last
 everything else                           the whole picture, by `ggt_hf.images`
 ========================================  ========================================

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ggt_hf.data.card import DEFAULT_CONFIG, card_metadata
-from ggt_hf.data.manifest import DatasetInfo
-from ggt_hf.data.schema import CARD_PATH, FEATURES_YAML
+from ggt_hf.data.format.card import DEFAULT_CONFIG, card_metadata
+from ggt_hf.data.format.manifest import DatasetInfo
+from ggt_hf.data.format.schema import CARD_PATH, FEATURES_YAML
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import HubError, ReadError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ggt_hf.data.card import DEFAULT_CONFIG
-from ggt_hf.data.manifest import DatasetInfo, Manifest, ShardInfo
+from ggt_hf.data.format.card import DEFAULT_CONFIG
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest, ShardInfo
 from ggt_hf.data.validation import readers
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.readers import Digest, Tally

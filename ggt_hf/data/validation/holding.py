@@ -12,11 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ggt_hf.data.reader import parse_where
+from ggt_hf.data.reading.reader import parse_where
 from ggt_hf.errors import HubError, ReadError
 
 if TYPE_CHECKING:
-    from ggt_hf.data.remote.files import HubFiles
+    from ggt_hf.data.reading.remote.files import HubFiles
 
 
 class Holding(Protocol):
@@ -122,7 +122,7 @@ def hold(where: str | Path, *, revision: str | None, token: str | None) -> Holdi
     if repo is None:
         root = Path(where).expanduser().resolve()
         return Folder(root, _listed(root))
-    from ggt_hf.data.remote.shards import pin
+    from ggt_hf.data.reading.remote.shards import pin
 
     commit = pin(_client(token), repo, named, None)
     return Repository(repo, commit, _tree(repo, commit, token), token)
@@ -163,13 +163,13 @@ def _tree(repo: str, commit: str, token: str | None) -> dict[str, int]:
 @lru_cache(maxsize=4)
 def _hub_files(repo: str, commit: str, token: str | None) -> HubFiles:
     """Return what reads a commit: one for each process, since it keeps signed URLs."""
-    from ggt_hf.data.remote.files import HubFiles
+    from ggt_hf.data.reading.remote.files import HubFiles
 
     return HubFiles(_client(token), repo, commit)
 
 
 def _client(token: str | None) -> Any:
-    from ggt_hf.data.remote.client import HubClient
-    from ggt_hf.data.remote.retrying import RetryPolicy
+    from ggt_hf.data.reading.remote.client import HubClient
+    from ggt_hf.data.reading.remote.retrying import RetryPolicy
 
     return HubClient(None, token, RetryPolicy())

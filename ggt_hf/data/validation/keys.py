@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ggt_hf.data.schema import MEMBERS, is_key
+from ggt_hf.data.format.schema import MEMBERS, is_key
 from ggt_hf.data.validation.report import Ledger
 
 _BUILD = "Build the shard again with ggt build."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ggt_hf.data.manifest import PairRow
-from ggt_hf.data.schema import GT, LQ, member_name
+from ggt_hf.data.format.manifest import PairRow
+from ggt_hf.data.format.schema import GT, LQ, member_name
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import ImageError
 from ggt_hf.images import ImageInfo, verify

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ggt_hf.data.manifest import Manifest
-from ggt_hf.data.schema import GT, JSON, LQ
+from ggt_hf.data.format.manifest import Manifest
+from ggt_hf.data.format.schema import GT, JSON, LQ
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.tarwalk import ShardStream
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ggt_hf.data.manifest import PairRow
-from ggt_hf.data.schema import FEATURES_YAML, JSON
+from ggt_hf.data.format.manifest import PairRow
+from ggt_hf.data.format.schema import FEATURES_YAML, JSON
 from ggt_hf.data.validation.report import Ledger
 
 MAX_BYTES = 16 * 1024 * 1024

@@ -6,14 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 
-from ggt_hf.data.manifest import DatasetInfo, Manifest, PairRow
-from ggt_hf.data.schema import MANIFEST_PATH, is_key
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest, PairRow
+from ggt_hf.data.format.schema import MANIFEST_PATH, is_key
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import FormatError, HubError, ReadError
 
 _REBUILD = "Build the dataset again with ggt build."
-_NULLABLE = {"source", "lq_index", "gt_index"}
 
 
 def check_manifest(
@@ -39,14 +38,6 @@ def check_manifest(
     if info is not None and hashlib.sha256(data).hexdigest() != info.manifest_sha256:
         cause = "its SHA-256 is not the one that meta/info.json names: it was changed or damaged"
         ledger.add("manifest", cause, "Fetch it again, or build the dataset again.")
-    empty = [
-        name
-        for name in manifest.table.column_names
-        if name not in _NULLABLE and manifest.table[name].null_count
-    ]
-    if empty:
-        ledger.add("manifest", f"there are empty cells in {', '.join(empty)}", _REBUILD)
-        return None
     _check_rows(manifest, info, sizes, ledger)
     return manifest
 

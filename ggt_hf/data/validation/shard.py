@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ggt_hf.data.manifest import MemberSpan, PairRow, ShardInfo
-from ggt_hf.data.schema import GT, JSON, LQ, MEMBERS, member_name, parse_shard_path
+from ggt_hf.data.format.manifest import MemberSpan, PairRow, ShardInfo
+from ggt_hf.data.format.schema import GT, JSON, LQ, MEMBERS, member_name, parse_shard_path
 from ggt_hf.data.validation import pixels, record
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.keys import check_keys, split_name

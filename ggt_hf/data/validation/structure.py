@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 
-from ggt_hf.data.manifest import DatasetInfo, ShardInfo
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
+from ggt_hf.data.format.manifest import DatasetInfo, ShardInfo
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import FormatError, HubError, ReadError
@@ -55,24 +54,12 @@ def _read_info(holding: Holding, sizes: Mapping[str, int], ledger: Ledger) -> Da
     except (FormatError, ReadError, HubError) as error:
         ledger.add("structure", error.message, error.hint)
         return None
-    wrong = [shard for shard in info.shards if not _well_typed(shard)]
-    if wrong:
-        ledger.add("structure", f"a shard's record has values of other types: {wrong[0]}", _REBUILD)
-        return None
     claimed, true = json.loads(data), json.loads(info.to_json())
     for name in sorted(claimed.keys() | true.keys()):
         if claimed.get(name) != true.get(name):
             cause = f"{name} is {claimed.get(name)!r}, its shards give {true.get(name)!r}"
             ledger.add("structure", cause, _REBUILD)
     return info
-
-
-def _well_typed(shard: ShardInfo) -> bool:
-    counts = {"num_pairs", "num_bytes"}
-    return all(
-        type(getattr(shard, field.name)) is (int if field.name in counts else str)
-        for field in fields(shard)
-    )
 
 
 def _check_shard(shard: ShardInfo, sizes: Mapping[str, int], ledger: Ledger) -> None:

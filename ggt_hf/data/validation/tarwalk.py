@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ggt_hf.data.tarball import BLOCK, END
+from ggt_hf.data.format.tarball import BLOCK, END
 from ggt_hf.data.validation.holding import Holding
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import ReadError

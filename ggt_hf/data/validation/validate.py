@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ggt_hf.data.manifest import DatasetInfo, Manifest, PairRow
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest, PairRow
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
 from ggt_hf.data.validation.card import check_card
 from ggt_hf.data.validation.comparison import compare_readers, plan_reading
 from ggt_hf.data.validation.holding import Holding, hold

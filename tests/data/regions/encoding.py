@@ -36,12 +36,6 @@ def converted(mode: str, form: str, **options: object) -> bytes:
     return _saved(Image.fromarray(picture(5, 61, 47)).convert(mode), form, **options)
 
 
-def sixteen_bit() -> bytes:
-    """A grey PNG of 16 bits."""
-    deep = picture(5, 61, 47)[:, :, 0].astype(np.uint16) * 257
-    return _saved(Image.fromarray(deep), "PNG")
-
-
 def interlaced() -> bytes:
     """An RGB PNG in the seven passes of Adam7, which Pillow reads and cannot write."""
     pixels = picture(5, 61, 47)

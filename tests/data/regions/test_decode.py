@@ -9,10 +9,10 @@ import pytest
 import simplejpeg
 
 from ggt_hf import images
+from ggt_hf.data.building.seekable import make_seekable
 from ggt_hf.data.regions import Region, decode_region, decoder
 from ggt_hf.data.regions.cells import build_index
 from ggt_hf.data.regions.jpeg import grid_of, parse_frame
-from ggt_hf.data.seekable import make_seekable
 from ggt_hf.errors import ImageError, MissingExtraError, UsageError
 from tests.data.regions import encoding
 from tests.data.regions.encoding import SAMPLINGS, SIZES, jpeg, regions
@@ -75,7 +75,6 @@ OTHERS = {
     "palette png": lambda: encoding.converted("P", "PNG"),
     "transparent palette png": lambda: encoding.converted("P", "PNG", transparency=3),
     "bilevel png": lambda: encoding.converted("1", "PNG"),
-    "16-bit png": encoding.sixteen_bit,
     "interlaced png": encoding.interlaced,
     "animated png": encoding.animated,
     "webp": lambda: encoded(picture(5, 61, 47), "WEBP"),

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from ggt_hf import images
+from ggt_hf.data.building.seekable import cell_mcus, make_seekable
 from ggt_hf.data.regions import Region, decode_region, png
 from ggt_hf.data.regions.jpeg import grid_of, parse_frame
 from ggt_hf.data.regions.png import STRIP_CHUNK, chunks
-from ggt_hf.data.seekable import cell_mcus, make_seekable
 from ggt_hf.errors import ImageError, MissingExtraError
 from tests.data.regions import encoding
 from tests.data.regions.encoding import SAMPLINGS, SIZES, jpeg, regions
@@ -28,7 +28,7 @@ def assert_regions_equal(original: bytes, data: bytes, index: bytes | None, coun
         assert np.array_equal(decode_region(data, region, index=index), region.crop(full)), region
 
 
-@pytest.mark.usefixtures("jpegtran")
+@pytest.mark.needs("jpegtran")
 @pytest.mark.parametrize("size", [*SIZES, (1023, 237)], ids=str)
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_a_jpeg_becomes_seekable_without_loss(sampling: str, size: tuple[int, int]) -> None:
@@ -42,7 +42,7 @@ def test_a_jpeg_becomes_seekable_without_loss(sampling: str, size: tuple[int, in
     assert_regions_equal(data, seekable.data, None, 10)
 
 
-@pytest.mark.usefixtures("jpegtran")
+@pytest.mark.needs("jpegtran")
 def test_a_jpeg_keeps_its_metadata() -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a description"
@@ -56,14 +56,14 @@ def test_a_jpeg_keeps_its_metadata() -> None:
     assert_regions_equal(data, seekable.data, seekable.index, 20)
 
 
-@pytest.mark.usefixtures("jpegtran")
+@pytest.mark.needs("jpegtran")
 def test_making_seekable_twice_changes_nothing_more() -> None:
     for data in (jpeg(picture(3, 96, 80)), encoded(picture(3, 96, 80))):
         once = make_seekable(data)
         assert make_seekable(once.data) == once
 
 
-@pytest.mark.usefixtures("jpegtran")
+@pytest.mark.needs("jpegtran")
 def test_damage_to_a_seekable_jpeg_is_found_with_the_index() -> None:
     seekable = make_seekable(jpeg(picture(9, 96, 80), "444"))
     region = Region(x=40, y=40, width=20, height=20)
@@ -163,7 +163,6 @@ UNCHANGED = {
     "progressive": (lambda: jpeg(picture(1, 61, 47), progressive=True), "baseline"),
     "cmyk": (lambda: encoding.converted("CMYK", "JPEG"), "baseline"),
     "jpeg with a tail": (lambda: jpeg(picture(1, 61, 47)) + b"a second picture", "follow the end"),
-    "16-bit": (encoding.sixteen_bit, "8-bit"),
     "palette": (lambda: encoding.converted("P", "PNG"), "8-bit"),
     "interlaced": (encoding.interlaced, "interlaced"),
     "animated": (encoding.animated, "animated"),

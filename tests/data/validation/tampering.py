@@ -15,16 +15,16 @@ from pathlib import Path
 
 import yaml
 
-from ggt_hf.data.card import card_metadata
-from ggt_hf.data.manifest import (
+from ggt_hf.data.format.card import card_metadata
+from ggt_hf.data.format.manifest import (
     DatasetInfo,
     Manifest,
     MemberSpan,
     PairRow,
     dataset_info,
 )
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
-from ggt_hf.data.tarball import END, header, padding
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.format.tarball import END, header, padding
 from ggt_hf.data.validation import ValidationReport, validate
 from tests.making import make_dataset, make_pair
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ggt_hf.data.schema import CARD_PATH
-from ggt_hf.data.tarball import BLOCK, stored_size
+from ggt_hf.data.format.schema import CARD_PATH
+from ggt_hf.data.format.tarball import BLOCK, stored_size
 from ggt_hf.data.validation import validate
 from tests.data.validation.tampering import (
     SHARD,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.data.manifest import DatasetInfo, Manifest, dataset_info
-from ggt_hf.data.schema import INFO_PATH, MANIFEST_PATH
-from ggt_hf.data.tarball import BLOCK, END
+from ggt_hf.data.format.manifest import DatasetInfo, Manifest, dataset_info
+from ggt_hf.data.format.schema import INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.format.tarball import BLOCK, END
 from ggt_hf.data.validation import ValidationReport, validate
 from ggt_hf.data.validation.report import SHOWN
 from ggt_hf.errors import UsageError

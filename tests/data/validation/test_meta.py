@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ggt_hf.data.manifest import DatasetInfo, MemberSpan
-from ggt_hf.data.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
-from ggt_hf.data.tarball import END
+from ggt_hf.data.format.manifest import DatasetInfo, MemberSpan
+from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.format.tarball import END
 from ggt_hf.data.validation import validate
 from ggt_hf.data.validation.comparison import plan_reading
 from ggt_hf.data.validation.holding import Folder, hold

@@ -1,0 +1,153 @@
+"""``ggt qc``: measure, judge and sum up reviews of candidates, each decision with its reason."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ggt_hf.cli.options import Json, NumWorkers, Quiet, Revision
+from ggt_hf.cli.output import Output, plain
+
+if TYPE_CHECKING:
+    from ggt_hf.quality.candidate_folder import CandidateFolder
+    from ggt_hf.quality.control import ControlReport
+    from ggt_hf.quality.examiners import Examiner
+
+PAIRS = "pairs.jsonl"
+"""What was accepted, as a source of ggt build, beside the verdicts."""
+
+Candidates = Annotated[
+    Path, typer.Argument(metavar="CANDIDATES", help="candidates.jsonl, or the folder it is in.")
+]
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder that gets verdicts.jsonl.")]
+Stages = Annotated[str, typer.Option(help="Which to run, of metrics, vlm and review.")]
+ThresholdsFile = Annotated[
+    Path | None, typer.Option("--thresholds", help="YAML of limits; default: ours.")
+]
+NoText = Annotated[
+    bool, typer.Option("--no-text", help="Do not read text; that takes longest by far.")
+]
+JudgeName = Annotated[
+    str,
+    typer.Option("--judge", help="rules, a Hub id, a folder, or an endpoint's name."),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(help="Base URL of an OpenAI-compatible server; its key is in OPENAI_API_KEY."),
+]
+Everything = Annotated[
+    bool, typer.Option("--everything", help="Later stages also see what an earlier one refused.")
+]
+Triples = Annotated[
+    Path | None, typer.Option(help="Write (input, better, worse) of accepts and rejects here.")
+]
+
+
+def qc(  # noqa: PLR0913 - one parameter a flag
+    candidates: Candidates,
+    out: Out,
+    stages: Stages = "metrics,vlm",
+    thresholds: ThresholdsFile = None,
+    no_text: NoText = False,
+    judge: JudgeName = "rules",
+    endpoint: Endpoint = None,
+    revision: Revision = None,
+    everything: Everything = False,
+    triples: Triples = None,
+    num_workers: NumWorkers = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Decide which candidates become pairs, each with its reasons.
+
+    The judge is first tried on planted faults; what it did not see there is
+    said with each of its decisions, and one that sees nothing decides nothing.
+    The same command goes on where it was stopped, and judges again only what
+    changed. Exits with 1 when a candidate could not be looked at.
+
+    Examples:
+
+      ggt qc candidates/ verdicts/
+
+      ggt qc candidates/ verdicts/ --judge Qwen/Qwen3-VL-8B-Instruct
+
+      ggt qc candidates/ verdicts/ --stages metrics,vlm,review --triples triples.jsonl
+    """
+    from ggt_hf.progress import bar
+    from ggt_hf.quality.candidate_folder import CandidateFolder
+    from ggt_hf.quality.control import control
+    from ggt_hf.quality.opening import CALIBRATIONS, RULES, open_examiners, open_judge, read_stages
+    from ggt_hf.vlm.cache import default_folder
+
+    output = Output(as_json=as_json, quiet=quiet)
+    chosen = read_stages(stages)
+    folder = CandidateFolder(candidates)
+    examiners: list[Examiner] = open_examiners(
+        chosen,
+        folder,
+        thresholds=thresholds,
+        read_text=not no_text,
+        judge=lambda: open_judge(
+            judge, revision=revision, endpoint=endpoint, cache=default_folder()
+        ),
+        in_processes=judge == RULES and not endpoint,
+        calibrations=out / CALIBRATIONS,
+        tell=output.remark,
+    )
+    with bar("Quality control", len(folder.candidates), quiet=quiet) as advance:
+        report = control(
+            folder,
+            out,
+            examiners,
+            everything=everything,
+            num_workers=num_workers or os.cpu_count() or 1,
+            advance=advance,
+        )
+    _finish(report, folder, triples, output)
+
+
+def _finish(
+    report: ControlReport, folder: CandidateFolder, triples: Path | None, output: Output
+) -> None:
+    counts = report.counts()
+    fields: dict[str, Any] = {"verdicts": str(report.path), **counts}
+    fields |= {"checks_made": report.num_made, "checks_kept": report.num_kept}
+    if counts["accepted"]:
+        from ggt_hf.synthesis.pairs import write_pairs
+
+        fields["pairs"] = str(report.path.with_name(PAIRS))
+        write_pairs(folder.path, report.path, report.path.with_name(PAIRS))
+    if triples:
+        from ggt_hf.synthesis.pairs import write_preferences
+
+        fields["triples"] = write_preferences(folder.path, report.path, triples)
+    output.result(fields, _text(report, fields))
+    for error in report.failures.values():
+        output.remark(f"error: {error.message}\n  next: {error.hint}")
+    output.remark(_next(report, folder, counts))
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def _text(report: ControlReport, fields: dict[str, Any]) -> str:
+    lines = []
+    for stage, found in fields["stages"].items():
+        said = [f"{found.get(word, 0):,} {word}" for word in ("passed", "refused", "cannot say")]
+        lines.append(f"{stage:8}  {found['seen']:,} seen: {', '.join(said)}")
+        lines += [f"{'':10}{count:>6,}  {plain(why)}" for why, count in found["reasons"].items()]
+    if "triples" in fields:
+        lines.append(f"{fields['triples']:,} triples of accepts and rejects")
+    words = ("accepted", "rejected", "undecided", "failed")
+    total = ", ".join(f"{fields[word]:,} {word}" for word in words)
+    return "\n".join([*lines, f"{report.path}: {fields['candidates']:,} candidates: {total}"])
+
+
+def _next(report: ControlReport, folder: CandidateFolder, counts: dict[str, Any]) -> str:
+    if report.failures:
+        return "next: mend what is named above, and run the same command again"
+    if counts["undecided"] or not counts["accepted"]:
+        return f"next: ggt review {folder.path} --verdicts {report.path}"
+    return f"next: ggt build {report.path.with_name(PAIRS)} DATASET"

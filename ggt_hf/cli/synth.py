@@ -1,0 +1,330 @@
+"""``ggt synth``: degraded photographs -> candidate targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ggt_hf.cli.options import DryRun, Json, Limit, Quiet, Revision, Seed, Token, Yes
+from ggt_hf.cli.output import Output
+from ggt_hf.errors import UsageError
+
+if TYPE_CHECKING:
+    from ggt_hf.synthesis.budget import Quote
+    from ggt_hf.synthesis.editors.opening import EditorOptions
+    from ggt_hf.synthesis.sources import SourceList
+    from ggt_hf.synthesis.synthesize import Synthesis, SynthReport
+
+_INTERRUPTED = 130
+"""Exit code of a command stopped by Ctrl-C, as shells have it."""
+_NUM_SHOWN = 10
+"""Failures told of one by one; all are in failures.jsonl."""
+
+
+def synth(  # noqa: PLR0913 - one parameter a flag
+    sources: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCES",
+            help="Folder of degraded photographs, or a sources.jsonl.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="Folder of the candidates.", show_default=False),
+    ],
+    editor: Annotated[
+        str,
+        typer.Option(
+            help="classical, replay:FOLDER, nano-banana-2, gpt-image-2, gemini:MODEL, "
+            "openai:MODEL, hf:ORG/NAME, or a diffusers pipeline (ORG/NAME or a folder).",
+            show_default=False,
+        ),
+    ],
+    prompts: Annotated[
+        str, typer.Option(help="File of prompts, as ggt prompt writes it, or 'fixed'.")
+    ] = "fixed",
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            help="US dollars all calls may cost; default: GGT_MAX_COST.", show_default=False
+        ),
+    ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option(help="US dollars an answer, as your provider asks.", show_default=False),
+    ] = None,
+    num_candidates: Annotated[
+        int, typer.Option("--candidates", min=1, help="Candidates a photograph.")
+    ] = 1,
+    num_attempts: Annotated[
+        int, typer.Option("--attempts", min=1, help="Answers to pay until one is usable.")
+    ] = 2,
+    retry_unknown: Annotated[
+        bool,
+        typer.Option("--retry-unknown", help="Ask again where an answer was lost: may pay twice."),
+    ] = False,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(help="Folder of paid calls, to share; default: OUT/ledger."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A parameter of the editor, as num_inference_steps=20. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option(help="Category of photographs that name none.", show_default=False)
+    ] = None,
+    license: Annotated[
+        str, typer.Option(help="Licence (SPDX) of photographs without one.")
+    ] = "unknown",
+    credit: Annotated[
+        str | None, typer.Option(help="Whom to name for photographs without.", show_default=False)
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Inference provider of hf:.", show_default=False)
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 180.0,
+    revision: Revision = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    offload: Annotated[str, typer.Option(help="none, model or sequential.")] = "none",
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run Python that the repository brings.")
+    ] = False,
+    num_workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Calls at a time; default: what the editor takes."),
+    ] = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    token: Token = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a candidate target of each degraded photograph, and never pay for one twice.
+
+    Says first what it will cost, and stops at the cap. Stop it whenever you like: the same command
+    goes on where it stopped, and asks again only for what failed.
+
+    \b
+    ggt synth photos/ made --editor classical
+    ggt synth photos/ made --editor nano-banana-2 --prompts prompts.jsonl --max-cost 50
+    ggt synth photos/ made --editor Qwen/Qwen-Image-Edit-2509 --set num_inference_steps=20
+    ggt synth photos/ made --editor replay:outputs/ --category rain
+    """
+    from ggt_hf.synthesis.budget import cap
+    from ggt_hf.synthesis.editors.opening import open_editor
+    from ggt_hf.synthesis.instructions import read_instructions
+    from ggt_hf.synthesis.sources import list_sources
+    from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
+
+    screen = Output(as_json=json, quiet=quiet)
+    listing = list_sources(sources, _labels(category, license, credit), limit, out=out)
+    options = _editor_options(
+        settings or [], price, provider, token, timeout, revision, dtype, device, offload,
+        trust_remote_code,
+    )  # fmt: skip
+    run = Synthesis(
+        listing.sources,
+        read_instructions(prompts),
+        open_editor(editor, options),
+        out,
+        SynthOptions(
+            max_cost=cap(max_cost),
+            ledger=ledger,
+            num_candidates=num_candidates,
+            num_attempts=num_attempts,
+            seed=seed,
+            retry_unknown=retry_unknown,
+            num_workers=num_workers,
+            quiet=quiet,
+        ),
+    )
+    quote = run.quote()
+    if dry_run:
+        _show_quote(screen, quote, run)
+        return
+    _agree(screen, quote, asked=yes)
+    try:
+        _show_report(screen, out, listing, run.run())
+    except KeyboardInterrupt:
+        screen.remark("Stopped. The same command goes on from here.")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _labels(category: str | None, license: str, credit: str | None) -> Any:
+    from ggt_hf.records import DEGRADATIONS
+    from ggt_hf.synthesis.sources import SourceLabels
+
+    if category is not None and category not in DEGRADATIONS:
+        raise UsageError(
+            f"There is no category {category!r}.", hint=f"Give one of {', '.join(DEGRADATIONS)}."
+        )
+    return SourceLabels(
+        degradation=category,
+        license=license,
+        credit=credit,
+    )
+
+
+def _editor_options(
+    settings: list[str],
+    price: float | None,
+    provider: str | None,
+    token: str | None,
+    timeout: float,
+    revision: str | None,
+    dtype: str,
+    device: str,
+    offload: str,
+    trust_remote_code: bool,
+) -> EditorOptions:
+    from ggt_hf.synthesis.editors.opening import EditorOptions
+    from ggt_hf.synthesis.editors.pipelines import Loading
+
+    if offload not in ("none", "model", "sequential"):
+        raise UsageError(
+            f"There is no --offload {offload}.", hint="Give none, model or sequential."
+        )
+    return EditorOptions(
+        price=price,
+        settings=dict(_setting(word) for word in settings),
+        provider=provider,
+        token=token,
+        timeout=timeout,
+        loading=Loading(
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            offload=offload,  # type: ignore[arg-type]  # checked above
+            trust_remote_code=trust_remote_code,
+        ),
+    )
+
+
+def _setting(word: str) -> tuple[str, Any]:
+    """Return NAME and VALUE: a number, a list, true; or else the words themselves."""
+    import json
+
+    name, equals, value = word.partition("=")
+    if not name or not equals:
+        raise UsageError(
+            f"--set {word} is no NAME=VALUE.", hint="Write --set num_inference_steps=20."
+        )
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _show_quote(screen: Output, quote: Quote, run: Synthesis) -> None:
+    fields = {
+        "num_wanted": len(run.units),
+        "num_calls": quote.num_calls,
+        "editor": run.editor.id,
+        "revision": run.editor.revision,
+        "price": quote.price,
+        "least": round(quote.least, 6),
+        "most": round(quote.most, 6),
+        "spent": round(quote.spent, 6),
+        "num_unknown": quote.num_unknown,
+        "max_cost": quote.max_cost,
+    }
+    screen.result(fields, f"{_sum_up(quote)}. Nothing was touched.")
+
+
+def _sum_up(quote: Quote) -> str:
+    """Return a quote as a sentence without its end."""
+    made = f"{quote.num_calls:,} candidate{'s' * (quote.num_calls != 1)} to make"
+    if not quote.price:
+        return f"{made}, free"
+    unknown = f" ({quote.num_unknown} calls of unknown end among it)" if quote.num_unknown else ""
+    return (
+        f"{made} at {quote.price:.3f} USD: {quote.least:.2f} USD, at most {quote.most:.2f} USD "
+        f"with retries; {quote.spent:.2f} of {quote.max_cost or 0:.2f} USD spent so far{unknown}"
+    )
+
+
+def _agree(screen: Output, quote: Quote, *, asked: bool) -> None:
+    """Tell the price, and go on only with consent."""
+    import sys
+
+    screen.remark(f"{_sum_up(quote)}.")
+    if not quote.price or not quote.num_calls or asked:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"This costs up to {quote.most:.2f} USD, and nobody is here to agree.",
+            hint="Add --yes to agree, or --dry-run to look.",
+        )
+    if not typer.confirm(f"Spend up to {quote.most:.2f} USD?", err=True):
+        raise typer.Exit(1)
+
+
+def _show_report(screen: Output, out: Path, listing: SourceList, report: SynthReport) -> None:
+    for path, why in listing.problems[:_NUM_SHOWN]:
+        screen.remark(f"  - {path}: {why}")
+    for failure in report.failures[:_NUM_SHOWN]:
+        screen.remark(f"  - {failure.key}: {failure.outcome}: {failure.detail}")
+    if len(report.failures) > _NUM_SHOWN:
+        screen.remark(f"  ... {len(report.failures) - _NUM_SHOWN} more in {out}/failures.jsonl")
+    num_failed = len(report.failures) + len(listing.problems)
+    fields = {
+        "path": str(out / "candidates.jsonl"),
+        "num_wanted": report.num_units + len(listing.problems),
+        "num_made": report.num_made,
+        "num_reused": report.num_reused,
+        "num_failed": num_failed,
+        "num_left": report.num_left,
+        "failures": report.counts,
+        "spent": round(report.spent, 6),
+        "num_unknown": report.num_unknown,
+        "num_accepted": report.num_accepted,
+        "cost_per_accepted": report.cost_per_accepted,
+    }
+    screen.result(fields, _summary(out, report, num_failed))
+    if report.stopped:
+        raise report.stopped
+    if not report.complete or listing.problems:
+        screen.remark(f"  next: {_next_step(report, num_bad=len(listing.problems))}")
+        raise typer.Exit(1)
+
+
+def _summary(out: Path, report: SynthReport, num_failed: int) -> str:
+    parts = [f"{report.num_made:,} made", f"{report.num_reused:,} there already"]
+    if num_failed:
+        kinds = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items())
+        parts.append(f"{num_failed:,} failed" + (f" ({kinds})" if kinds else ""))
+    if report.num_left:
+        parts.append(f"{report.num_left:,} not reached")
+    if report.spent:
+        unknown = f", {report.num_unknown} calls of unknown end" if report.num_unknown else ""
+        parts.append(f"{report.spent:.2f} USD spent{unknown}")
+    if report.cost_per_accepted is not None and report.spent:
+        parts.append(f"{report.cost_per_accepted:.3f} USD an accepted pair")
+    return f"{out}/candidates.jsonl: {'; '.join(parts)}"
+
+
+def _next_step(report: SynthReport, *, num_bad: int) -> str:
+    """Return what to do about what is missing, as an imperative sentence."""
+    counts = report.counts
+    if counts.get("unknown"):
+        return "Add --retry-unknown to ask again where an answer was lost; it may be paid twice."
+    if counts.get("unanswered"):
+        return "Run the same command again later: the service did not take every call."
+    if num_bad or counts.get("bad_input"):
+        return "Mend or remove the photographs named above; all others are done."
+    if report.num_left:
+        return "Run the same command again."
+    return "Raise --attempts, change the prompts or the editor, or leave the failures out."

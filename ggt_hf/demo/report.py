@@ -1,0 +1,65 @@
+"""What a demo did, and how long each step took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ggt_hf.records import Candidate, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A target made of a really degraded photograph, and what quality control said of it."""
+
+    candidate: Candidate
+    """What was made; its paths are relative to the candidates' folder."""
+    verdict: Verdict
+    """Every check with its reason."""
+
+
+@dataclass(kw_only=True, slots=True)
+class DemoReport:
+    """What a demo did."""
+
+    out: Path
+    """The folder it wrote to."""
+    dataset: Path
+    """The dataset of the sample's pairs."""
+    page: Path
+    """The page."""
+    num_pairs: int = 0
+    """Pairs built, and then validated, loaded and streamed."""
+    targets: list[Target] = field(default_factory=list)
+    """Targets made of the sample's really degraded photographs; empty where that was left out."""
+    generated: Path | None = None
+    """The dataset of the targets that were accepted; ``None`` where none was."""
+    left_out: str | None = None
+    """Why no targets were made; ``None`` where they were."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Step -> wall time."""
+
+    @property
+    def candidates(self) -> Path:
+        """Folder of the targets that were made."""
+        return self.out / "candidates"
+
+
+class Steps:
+    """Times steps, and tells of each in one line."""
+
+    def __init__(self, report: DemoReport, tell: Callable[[str], None]) -> None:
+        self._report = report
+        self._tell = tell
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Time the block; it calls what is yielded with what came out."""
+        lines: list[str] = []
+        started = time.perf_counter()
+        yield lines.append
+        seconds = self._report.seconds[name] = time.perf_counter() - started
+        self._tell(f"{name:9}{seconds:5.1f} s  {' '.join(lines)}")

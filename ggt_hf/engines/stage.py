@@ -1,0 +1,152 @@
+"""What a stage is: units of work, the function over them, and what came of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ggt_hf.errors import UsageError
+from ggt_hf.stages import to_line
+
+Engine = Literal["local", "slurm", "ray"]
+"""Where the workers are: processes of this machine, the tasks of a Slurm array, actors of Ray."""
+
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+Row = Mapping[str, Any]
+"""What work makes of a unit: JSON values by name."""
+
+Work = Callable[..., Row]
+"""``work(unit)``, or ``work(state, unit)`` where a set-up makes a state; picklable."""
+
+Setup = Callable[[], Any]
+"""Makes what every unit needs and only one copy a worker may be made of: a loaded model."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """One piece of work, which succeeds or fails as a whole."""
+
+    key: str
+    """Unique in the stage; the manifest is sorted by it."""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    """What the work needs to know, as JSON values; when it changes, the unit is done again."""
+
+    def digest(self, fingerprint: str) -> str:
+        """Return what names this work on this payload: 16 hexadecimal digits."""
+        words = [fingerprint, self.key, dict(self.payload)]
+        text = json.dumps(words, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A unit that could not be worked on; the next run tries it again."""
+
+    key: str
+    """The unit's key."""
+    error: str
+    """The kind of error and its message, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageReport:
+    """What a run did."""
+
+    out: Path
+    """The manifest."""
+    num_units: int
+    """Units this run was about: the stage's, or those of one Slurm task."""
+    num_reused: int
+    """Units that an earlier run had finished."""
+    failures: tuple[Failure, ...]
+    """Units without a result, by key."""
+    merged: bool
+    """Whether the manifest was written; a Slurm task leaves that to the merge."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The units of a stage, in order, each with its digest."""
+
+    units: tuple[Unit, ...]
+    """Sorted by key."""
+    fingerprint: str
+    """Names the work: its version, its model and revision, its thresholds."""
+
+    @classmethod
+    def of(cls, units: Iterable[Unit], fingerprint: str) -> Stage:
+        """Sort the units.
+
+        Raises:
+            UsageError: a key is empty or given twice, or a payload is no JSON.
+        """
+        stage = cls(tuple(sorted(units, key=lambda unit: unit.key)), fingerprint)
+        for unit, following in zip_longest(stage.units, stage.units[1:]):
+            if not unit.key or (following and following.key == unit.key):
+                raise UsageError(
+                    f"The key {unit.key!r} is empty or given to two units.",
+                    hint="Give each unit a key of its own.",
+                )
+        _ = stage.digests  # refuses payloads that are no JSON before any work begins
+        return stage
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Key -> digest of its unit."""
+        found = {}
+        for unit in self.units:
+            try:
+                found[unit.key] = unit.digest(self.fingerprint)
+            except (TypeError, ValueError) as error:
+                raise UsageError(
+                    f"The payload of unit {unit.key!r} is no JSON: {error}.",
+                    hint="Hand over paths and numbers; open files and models inside the work.",
+                ) from error
+        return found
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the whole stage."""
+        words = "".join(f"{key}\0{digest}\n" for key, digest in self.digests.items())
+        return hashlib.blake2b(words.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """The work and its set-up, as they travel to a worker."""
+
+    work: Work
+    """What is done to each unit."""
+    setup: Setup | None
+    """What each worker does first; ``None`` = nothing."""
+    fingerprint: str
+    """As `Stage.fingerprint`."""
+
+    def prepare(self) -> Callable[[Unit], dict[str, Any]]:
+        """Do the set-up once; return what turns a unit into its outcome and never raises."""
+        work = self.work if self.setup is None else partial(self.work, self.setup())
+        return partial(_attempt, work, self.fingerprint)
+
+
+def _attempt(work: Work, fingerprint: str, unit: Unit) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"key": unit.key, "unit": unit.digest(fingerprint)}
+    try:
+        row = dict(work(unit))
+        if row.get("key", unit.key) != unit.key or "unit" in row:
+            raise ValueError("a row may not name another key, nor hold a field called unit")
+        to_line(row)
+    except Exception as error:  # whatever it is, it is this unit's and not the stage's
+        return outcome | {"error": describe(error)}
+    return outcome | {"row": row}
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's kind and message in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

@@ -1,0 +1,94 @@
+"""The scores of stage 1: what each means, its unit, and the words a reason uses for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ScoreKind(NamedTuple):
+    """What one score measures, and what is wrong where it leaves its limits."""
+
+    about: str
+    """What is measured, against its neutral value."""
+    unit: str
+    """Written after the number; empty for a plain number."""
+    low: str
+    """What a reason says under the least allowed value."""
+    high: str
+    """What a reason says over the most allowed value."""
+
+
+_CHANGED = "its content differs from the input"
+_TONE = "its tone left the input's"
+_SOFT, _HARSH = "it is over-smoothed", "it is over-sharpened or noisy"
+
+SCORES: dict[str, ScoreKind] = {
+    "contrast": ScoreKind(
+        "standard deviation of brightness", " levels", "it is blank or flat", "it is all extremes"
+    ),
+    "brightness": ScoreKind(
+        "mean brightness of the candidate", " levels", "it is black", "it is white"
+    ),
+    "psnr_to_input": ScoreKind(
+        "likeness with the input", " dB", _CHANGED, "it is the input unchanged"
+    ),
+    "detail_kept": ScoreKind(
+        "correlation of fine detail and noise with the input's; 1 = the same",
+        "",
+        _CHANGED,
+        "it is the input unchanged",
+    ),
+    "support": ScoreKind(
+        "share of the picture found again in the candidate", "", "it shows another picture", ""
+    ),
+    "shift": ScoreKind("movement of the centre", " px", "", "it is shifted"),
+    "scale": ScoreKind("growth or shrinkage, without sign", " %", "", "it is scaled"),
+    "rotation": ScoreKind("turn, without sign", " degrees", "", "it is rotated"),
+    "warp": ScoreKind("local movement that a similarity leaves", " px", "", "it is warped"),
+    "structure": ScoreKind(
+        "correlation of low-passed local contrast; 1 = all kept", "", _CHANGED, ""
+    ),
+    "least_lost": ScoreKind(
+        "the same at the worst place that shows something in the input",
+        "",
+        "something of the input was removed or altered",
+        "",
+    ),
+    "least_gained": ScoreKind(
+        "the same at the worst place that shows something in the candidate",
+        "",
+        "something was inserted or altered",
+        "",
+    ),
+    "vanished": ScoreKind("loss of local contrast at one place", "", "something was removed", ""),
+    "appeared": ScoreKind("gain of local contrast at one place", "", "", "something was inserted"),
+    "gain": ScoreKind("contrast against the input's; 1 = kept", "", _TONE, _TONE),
+    "offset": ScoreKind(
+        "mean brightness against the input's", " levels", "it is too dark", "it is too bright"
+    ),
+    "at_black": ScoreKind("change of brightness fitted at black", " levels", _TONE, _TONE),
+    "at_white": ScoreKind("change of brightness fitted at bright grey", " levels", _TONE, _TONE),
+    "cast": ScoreKind("change of the mean colour", " levels", "", "it has a colour cast"),
+    "hue": ScoreKind("turn of the hues, without sign", " degrees", "", "its hues are turned"),
+    "chroma": ScoreKind(
+        "colourfulness against the input's; 1 = kept", "", "its colours are lost", "it is gaudy"
+    ),
+    "unexplained": ScoreKind(
+        "share of coarse variance that no linear map of the input explains", "", "", _TONE
+    ),
+    "fine": ScoreKind("octaves of finest against coarse detail", "", _SOFT, _HARSH),
+    "middle": ScoreKind("octaves of middle against coarse detail", "", _SOFT, _HARSH),
+    "sharpness_gain": ScoreKind("the same, minus the input's", "", _SOFT, _HARSH),
+    "peaks": ScoreKind("kurtosis of middle detail; halos raise it", "", _SOFT, _HARSH),
+    "naturalness": ScoreKind(
+        "shape of locally normalised brightness", "", "it looks unnatural", "it looks unnatural"
+    ),
+    "naturalness_gain": ScoreKind(
+        "the same, minus the input's", "", "it looks unnatural", "it looks unnatural"
+    ),
+    "text_kept": ScoreKind(
+        "likeness of the most altered line of text; 1 = all kept", "", "text was altered", ""
+    ),
+    "text_lines": ScoreKind("lines of text read in the input", "", "", ""),
+}
+"""Name -> kind; the order is that of a report."""

@@ -1,0 +1,1 @@
+"""Editors: what makes a clean target from a degraded photograph and a prompt."""

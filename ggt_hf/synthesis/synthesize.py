@@ -1,0 +1,332 @@
+"""Sources to candidates: quote first, then make what is not made yet, and stop at the cap.
+
+``OUT/candidates.jsonl`` gets a line as soon as a candidate's target lies under ``OUT/gt``, with a
+copy of its photograph under ``OUT/lq``: the folder needs nothing outside itself. So a run may be
+killed at any moment, and the same command goes on. When a run has come to its end, the lines are in
+the order of the sources: the file is the same, however often the way there was broken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from ggt_hf.errors import GgtError, SourceError, UsageError
+from ggt_hf.progress import bar
+from ggt_hf.records import Candidate, Source
+from ggt_hf.stages import (
+    CANDIDATES,
+    VERDICTS,
+    LineLog,
+    read_candidates,
+    read_rows,
+    record_row,
+    rewrite,
+)
+from ggt_hf.synthesis.asking import Asker, Failure, Patience, Unit
+from ggt_hf.synthesis.budget import Ledger, Quote, price_of
+from ggt_hf.synthesis.editors.editor import Editor
+from ggt_hf.synthesis.instructions import Instructions
+from ggt_hf.synthesis.locking import alone
+from ggt_hf.synthesis.verdicts import read_verdicts
+
+FAILURES = "failures.jsonl"
+
+_NUM_SEEDS = 2**31
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SynthOptions:
+    """How candidates are made."""
+
+    max_cost: float | None = None
+    """US dollars that all calls in the ledger together may cost; ``None`` = no paid call at all."""
+    ledger: Path | None = None
+    """Folder of the ledger; ``None`` = ``OUT/ledger``. Runs may share one, one at a time."""
+    num_candidates: int = 1
+    """Candidates a source, each with a seed of its own."""
+    num_attempts: int = 2
+    """Answers to ask for, at most, until one is usable; each may cost."""
+    seed: int = 0
+    """Seed of the first candidate's first attempt; all others follow from it."""
+    retry_unknown: bool = False
+    """Make calls of unknown end again, and pay again."""
+    num_workers: int | None = None
+    """Calls at a time; ``None`` = what the editor takes."""
+    patience: Patience = field(default_factory=Patience)
+    """How services are waited for."""
+    quiet: bool = False
+    """Show no progress."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SynthReport:
+    """What a run did, and what stands now."""
+
+    num_units: int
+    """Candidates wanted."""
+    num_made: int
+    """Candidates made by this run."""
+    num_reused: int
+    """Candidates that lay there already."""
+    failures: tuple[Failure, ...]
+    """Candidates that could not be made."""
+    stopped: GgtError | None
+    """What ended the run early: the cap, or an editor that refuses everything."""
+    spent: float
+    """US dollars in the ledger, calls of unknown end included."""
+    num_unknown: int
+    """Calls of unknown end."""
+    num_accepted: int | None
+    """Candidates that quality control has accepted; ``None`` = it has not looked yet."""
+
+    @property
+    def num_left(self) -> int:
+        """Candidates that were not reached."""
+        return self.num_units - self.num_made - self.num_reused - len(self.failures)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every wanted candidate is there."""
+        return self.num_made + self.num_reused == self.num_units
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Outcome -> number of failures."""
+        return dict(sorted(Counter(failure.outcome for failure in self.failures).items()))
+
+    @property
+    def cost_per_accepted(self) -> float | None:
+        """US dollars a pair that quality control accepted; ``None`` where there is none yet."""
+        return self.spent / self.num_accepted if self.num_accepted else None
+
+
+class Synthesis:
+    """A run, planned: what there is to do is known, nothing is asked yet.
+
+    Args:
+        sources: the photographs; paths are absolute.
+        instructions: the prompt of each.
+        editor: who makes the targets.
+        out: folder of the candidates; made when the run starts.
+        options: how.
+
+    Raises:
+        SourceError: a photograph has no prompt.
+        UsageError: `out` holds candidates that were made otherwise.
+        BudgetError: nobody said what an answer costs, or how much may be spent.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        instructions: Instructions,
+        editor: Editor,
+        out: Path,
+        options: SynthOptions | None = None,
+    ) -> None:
+        self.options = options or SynthOptions()
+        self.editor, self.out = editor, out
+        self.price = price_of(editor, self.options.max_cost)
+        self.units = tuple(_units(sources, instructions, editor, self.options))
+
+    def quote(self) -> Quote:
+        """Return what the run will cost; nothing is written."""
+        done = self._done()
+        spent, num_unknown = 0.0, 0
+        if self.price and (folder := self._ledger_folder()).exists():
+            ledger = Ledger(folder, self.options.max_cost or 0.0)
+            spent, num_unknown = ledger.spent, ledger.num_unknown
+            ledger.close()
+        return Quote(
+            num_calls=sum(unit.key not in done for unit in self.units),
+            price=self.price,
+            num_attempts=max((len(unit.seeds) for unit in self.units), default=1),
+            spent=spent,
+            num_unknown=num_unknown,
+            max_cost=self.options.max_cost if self.price else None,
+        )
+
+    def run(self) -> SynthReport:
+        """Make what is not made yet.
+
+        Raises:
+            UsageError: another run works in the folder or with the ledger.
+            KeyboardInterrupt: the user stopped it; calls under way were waited for.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(alone(self.out))
+            ledger = None
+            if self.price:
+                stack.enter_context(alone(self._ledger_folder()))
+                ledger = Ledger(self._ledger_folder(), self.options.max_cost or 0.0)
+                stack.callback(ledger.close)
+            log = stack.enter_context(LineLog(self.out / CANDIDATES))
+            done = self._done()
+            made, failures, stopped = self._make_all(log, done, ledger)
+            self._put_in_order(done | made)
+            rewrite(self.out / FAILURES, (asdict(failure) for failure in failures))
+            return SynthReport(
+                num_units=len(self.units),
+                num_made=len(made),
+                num_reused=len(done),
+                failures=tuple(failures),
+                stopped=stopped,
+                spent=ledger.spent if ledger else 0.0,
+                num_unknown=ledger.num_unknown if ledger else 0,
+                num_accepted=self._num_accepted(),
+            )
+
+    def _make_all(
+        self, log: LineLog, done: set[str], ledger: Ledger | None
+    ) -> tuple[set[str], list[Failure], GgtError | None]:
+        stopping = threading.Event()
+        asker = Asker(
+            editor=self.editor,
+            out=self.out,
+            price=self.price,
+            ledger=ledger,
+            stopping=stopping,
+            retry_unknown=self.options.retry_unknown,
+            patience=self.options.patience,
+        )
+        todo = (unit for unit in self.units if unit.key not in done)
+        made: set[str] = set()
+        failures: dict[str, Failure] = {}
+        stopped: GgtError | None = None
+        num_workers = self.options.num_workers or self.editor.num_parallel
+        pool = ThreadPoolExecutor(num_workers, thread_name_prefix="synth")
+        with pool, bar("Editing", len(self.units) - len(done), quiet=self.options.quiet) as tick:
+            under_way = {pool.submit(asker.make, unit) for unit in islice(todo, num_workers)}
+            try:
+                while under_way:
+                    finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        stopped = _take(future, log, made, failures) or stopped
+                        under_way.discard(future)
+                        tick()
+                    if stopped:
+                        stopping.set()
+                        continue
+                    under_way |= {
+                        pool.submit(asker.make, unit) for unit in islice(todo, len(finished))
+                    }
+            except BaseException:
+                # Ctrl-C: nothing new is asked, and what is already paid is waited for and kept.
+                stopping.set()
+                for future in under_way:
+                    _take(future, log, made, failures)
+                raise
+        order = {unit.key: place for place, unit in enumerate(self.units)}
+        return made, sorted(failures.values(), key=lambda failure: order[failure.key]), stopped
+
+    def _done(self) -> set[str]:
+        """Return the keys that are made; refuse candidates that were made otherwise."""
+        wanted = {unit.key: unit for unit in self.units}
+        done = set()
+        for candidate in read_candidates(self.out / CANDIDATES):
+            unit = wanted.get(candidate.key)
+            if unit is None:
+                continue
+            self._refuse_other(candidate, unit)
+            if all((self.out / path).is_file() for path in (candidate.lq_path, candidate.gt_path)):
+                done.add(candidate.key)
+        return done
+
+    def _refuse_other(self, candidate: Candidate, unit: Unit) -> None:
+        editor = self.editor
+        differing = [
+            name
+            for name, here, now in (
+                ("editor", candidate.editor_id, editor.id),
+                ("revision", candidate.editor_revision, editor.revision),
+                ("settings", dict(candidate.settings), dict(editor.settings)),
+                ("prompt", candidate.prompt, unit.instruction.text),
+                ("seed", candidate.seed in unit.seeds, True),
+            )
+            if here != now
+        ]
+        if differing:
+            raise UsageError(
+                f"{self.out} holds a candidate {candidate.key} of another {differing[0]}.",
+                hint="Give another OUT; answers already paid are found again with --ledger.",
+            )
+
+    def _put_in_order(self, there: set[str]) -> None:
+        """Sort the file as the sources are, each key once, without those whose target is gone."""
+        path = self.out / CANDIDATES
+        rows = {str(row["key"]): row for _, row in read_rows(path)}
+        order = {unit.key: place for place, unit in enumerate(self.units)}
+        kept = (key for key in rows if key in there or key not in order)
+        ordered = sorted(kept, key=lambda key: (order.get(key, len(order)), key))
+        rewrite(path, (rows[key] for key in ordered))
+
+    def _num_accepted(self) -> int | None:
+        path = self.out / VERDICTS
+        if not path.exists():
+            return None
+        return sum(verdict.accepted for verdict in read_verdicts(path).values())
+
+    def _ledger_folder(self) -> Path:
+        return self.options.ledger or self.out / "ledger"
+
+
+def _take(
+    future: Future[Candidate | Failure],
+    log: LineLog,
+    made: set[str],
+    failures: dict[str, Failure],
+) -> GgtError | None:
+    """Write down what a worker made; return what must end the run."""
+    try:
+        result = future.result()
+    except GgtError as error:
+        return error
+    if isinstance(result, Candidate):
+        log.append(record_row(result))
+        made.add(result.key)
+    else:
+        failures[result.key] = result
+    return None
+
+
+def _units(
+    sources: Sequence[Source], instructions: Instructions, editor: Editor, options: SynthOptions
+) -> Iterator[Unit]:
+    taken = {source.key for source in sources}
+    num_attempts = options.num_attempts if editor.redraws else 1
+    if not 0 <= options.seed < _NUM_SEEDS:
+        raise UsageError(
+            f"{options.seed} is no seed that every editor takes.",
+            hint=f"Give a number from 0 to {_NUM_SEEDS - 1}.",
+        )
+    if options.num_candidates > 1 and not editor.redraws:
+        raise UsageError(
+            f"{editor.id} answers the same whatever the seed.", hint="Leave out --candidates."
+        )
+    for source in sources:
+        instruction = instructions(source)
+        for index in range(options.num_candidates):
+            key = source.key if index == 0 else f"{source.key}-c{index + 1}"
+            if index and key in taken:
+                raise SourceError(
+                    f"Candidate {index + 1} of {source.key} would be called as a photograph is.",
+                    hint=f"Rename the photograph {key}.",
+                )
+            seeds = (_seed(options.seed, index, attempt) for attempt in range(num_attempts))
+            yield Unit(key=key, source=source, instruction=instruction, seeds=tuple(seeds))
+
+
+def _seed(seed: int, index: int, attempt: int) -> int:
+    """Return the seed of an attempt: the user's own for the first, drawn from it for others."""
+    if index == attempt == 0:
+        return seed
+    digest = hashlib.sha256(f"{seed}/{index}/{attempt}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

@@ -1,0 +1,1 @@
+"""Commands that made what the package ships; each can be run again."""

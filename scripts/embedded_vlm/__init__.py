@@ -1,0 +1,1 @@
+"""How the embedded vision-language model was made: simulate, train, evaluate."""

@@ -1,0 +1,3 @@
+"""Tests of the room `ggt_hf.data.building`."""
+
+from __future__ import annotations

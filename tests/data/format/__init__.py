@@ -1,0 +1,3 @@
+"""Tests of the room `ggt_hf.data.format`."""
+
+from __future__ import annotations

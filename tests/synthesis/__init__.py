@@ -1,0 +1,3 @@
+"""Tests of ggt_hf.synthesis."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests of ggt_hf.vlm."""
+
+from __future__ import annotations
