@@ -61,4 +61,5 @@ $(VENV)/quality: pyproject.toml constraints.txt $(VENV)/test
 
 $(VENV)/bench: pyproject.toml constraints.txt $(VENV)/torch
 	$(PIP) -e '.[bench]'
+	$(PIP) --no-deps mosaicml-streaming
 	@touch $(VENV)/base $@
