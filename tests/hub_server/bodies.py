@@ -74,8 +74,8 @@ def send_file(rq: Request, path: Path, headers: Headers) -> None:
     with path.open("rb") as file:
         file.seek(span.start)
         for block in _blocks(file, span, fault):
+            rq.entry.sent += len(block)  # first: a client that has them all may ask the log at once
             rq.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
-            rq.entry.sent += len(block)
     if fault.cut is not None and fault.cut < span.length and not fault.clean_end:
         rq.hang_up()
     if chunked:

@@ -29,7 +29,7 @@ class Entry:
     status: int | None = None
     """Status answered; None when the connection was closed first."""
     sent: int = 0
-    """Bytes of the answer's body."""
+    """Bytes of the answer's body, counted as they are handed to the connection."""
     received: int = 0
     """Bytes of the request's body."""
     faulty: bool = False

@@ -143,8 +143,8 @@ class Request(BaseHTTPRequestHandler):
 
     def write(self, data: bytes) -> None:
         """Send bytes of the body."""
+        self.entry.sent += len(data)  # first: a client that has them all may ask the log at once
         self.wfile.write(data)
-        self.entry.sent += len(data)
 
     def hang_up(self) -> None:
         """Close the connection with FIN, or RST where the fault says so.
