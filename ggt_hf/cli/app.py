@@ -11,6 +11,7 @@ from ggt_hf.cli.card import card
 from ggt_hf.cli.contamination import contamination
 from ggt_hf.cli.demo import demo
 from ggt_hf.cli.diff import diff
+from ggt_hf.cli.doctor import doctor
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
@@ -68,6 +69,7 @@ app.add_typer(contamination, name="contamination")
 app.command()(restore)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
+app.command()(doctor)
 
 
 def main() -> None:
