@@ -43,3 +43,34 @@ def dataset(
         return
     local.write_card(text)
     Output(quiet=quiet).remark(f"Wrote {local.root / 'README.md'}.")
+
+
+@card.command("croissant")
+def croissant(
+    folder: Annotated[Path, typer.Argument(help="A complete dataset.", show_default=False)],
+    repo: Annotated[
+        str | None, typer.Option(help="The Hub repository whose files the document names.")
+    ] = None,
+    revision: Annotated[str, typer.Option(help="Its tag or commit.")] = "main",
+    write: Annotated[bool, typer.Option("--write", help="Store it as DIR/croissant.json.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the Croissant metadata of a dataset, made from its records; with --write, store it.
+
+    Without --repo the document names the files beside it.
+
+    Examples:
+
+      ggt card croissant out/ --write
+
+      ggt card croissant out/ --repo ORG/NAME --revision v1
+    """
+    from ggt_hf.data.reading.folder import DatasetFolder
+
+    local = DatasetFolder.open(folder)
+    text = local.croissant(repo_id=repo, revision=revision)
+    if not write:
+        typer.echo(text, nl=False)
+        return
+    local.write_croissant(text)
+    Output(quiet=quiet).remark(f"Wrote {local.root / 'croissant.json'}.")

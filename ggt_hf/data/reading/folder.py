@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from ggt_hf.data.format.attribution import Attribution, read_attributions
 from ggt_hf.data.format.card import render_dataset_card
+from ggt_hf.data.format.card_text import summary
+from ggt_hf.data.format.croissant import CROISSANT_PATH, croissant
 from ggt_hf.data.format.manifest import DatasetInfo, Manifest
 from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
 from ggt_hf.data.reading.local import LocalFiles
@@ -77,11 +80,41 @@ class DatasetFolder:
             description=description,
         )
 
+    def croissant(self, *, repo_id: str | None = None, revision: str = "main") -> str:
+        """Return the Croissant document made from the records, as `croissant` does.
+
+        Args:
+            repo_id: the Hub repository whose files it names; without it, those beside it.
+            revision: tag or commit of that repository.
+        """
+        known = self.attributions()
+        document = croissant(
+            self.info,
+            name=repo_id.rpartition("/")[2] if repo_id else self.root.resolve().name,
+            description=summary(self.info, known),
+            licenses=sorted({attribution.license for attribution in known}),
+            base_url=_resolve_url(repo_id, revision) if repo_id else "",
+        )
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
     def write_card(self, text: str) -> None:
         """Replace the README.md, whole or not at all."""
-        partial = self.root / f".{CARD_PATH}.partial"
+        self._write(CARD_PATH, text)
+
+    def write_croissant(self, text: str) -> None:
+        """Replace croissant.json, whole or not at all."""
+        self._write(CROISSANT_PATH, text)
+
+    def _write(self, name: str, text: str) -> None:
+        partial = self.root / f".{name}.partial"
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(self.root / CARD_PATH)
+        partial.replace(self.root / name)
+
+
+def _resolve_url(repo_id: str, revision: str) -> str:
+    from huggingface_hub import constants
+
+    return f"{constants.ENDPOINT}/datasets/{repo_id}/resolve/{revision}/"
