@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
-.PHONY: help demo test style quality bench clean
+.PHONY: help demo test style quality bench docs clean
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -24,17 +24,21 @@ style: $(VENV)/quality  ## Format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-quality: $(VENV)/quality  ## Lint, strict types, import contract
+quality: $(VENV)/quality  ## Lint, spelling, strict types, import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 bench: $(VENV)/bench  ## Run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks
 
+docs: $(VENV)/docs  ## Build the site of docs/ into site/
+	$(BIN)/zensical build --clean
+
 clean:  ## Remove the environment and what the demo made
-	rm -rf $(VENV) ggt-demo
+	rm -rf $(VENV) ggt-demo site
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -57,6 +61,10 @@ $(VENV)/test: pyproject.toml constraints.txt $(VENV)/torch
 
 $(VENV)/quality: pyproject.toml constraints.txt $(VENV)/test
 	$(PIP) -e '.[test,quality]'
+	@touch $(VENV)/base $@
+
+$(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[docs]'
 	@touch $(VENV)/base $@
 
 $(VENV)/bench: pyproject.toml constraints.txt $(VENV)/torch

@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+import ggt_hf
 from ggt_hf import build_dataset, push_dataset, sample
 from tests.hub_server.loopback import REPOSITORY, Hub
 
@@ -56,3 +58,14 @@ def test_links_between_documents_lead_somewhere() -> None:
     for page in [*PAGES, *REPOSITORY.glob("*/README.md"), REPOSITORY / "CONTRIBUTING.md"]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_api_page_has_every_public_name() -> None:
+    listed = re.findall(r"^::: ggt_hf\.(\w+)$", (REPOSITORY / "docs" / "api.md").read_text(), re.M)
+    assert sorted(listed) == sorted(set(ggt_hf.__all__) - {"__version__"})
+
+
+def test_the_site_lists_every_page() -> None:
+    navigation = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())["nav"]
+    listed = {page if isinstance(page, str) else next(iter(page.values())) for page in navigation}
+    assert listed == {page.name for page in (REPOSITORY / "docs").glob("*.md")}
