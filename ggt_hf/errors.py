@@ -11,6 +11,7 @@ GgtError
 ├── EditorError            an editor cannot be loaded, or refuses whatever it is asked
 ├── BudgetError            a paid call that the user did not allow
 ├── StageError             the workers of a stage cannot start
+├── TrainingError          a training that leads nowhere
 ├── OverlapError           data to train on hold pictures of a test set
 ├── ReadError              bytes could not be fetched
 ├── WriteError             bytes could not be stored
@@ -95,6 +96,10 @@ class BudgetError(GgtError):
 
 class StageError(GgtError):
     """The workers of a stage cannot start; what single units fail at is recorded instead."""
+
+
+class TrainingError(GgtError):
+    """A training that leads nowhere: its gradients are no finite numbers any more."""
 
 
 class OverlapError(GgtError):

@@ -23,6 +23,7 @@ from ggt_hf.cli.restore import restore
 from ggt_hf.cli.review import review
 from ggt_hf.cli.show import show
 from ggt_hf.cli.synth import synth
+from ggt_hf.cli.train import train
 from ggt_hf.cli.validate import validate
 from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.version import __version__
@@ -66,6 +67,7 @@ app.command()(synth)
 app.command()(qc)
 app.command()(review)
 app.add_typer(contamination, name="contamination")
+app.command()(train)
 app.command()(restore)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")

@@ -1,7 +1,8 @@
-"""From a name to a restorer: a folder, or a repository on the Hub."""
+"""From a name to a restorer, and back: a folder, a repository on the Hub, a file of weights."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from ggt_hf.errors import MissingExtraError, ReadError, UsageError
 
 if TYPE_CHECKING:
     from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+
+_CONFIG = "config.json"
 
 
 def load_restorer(
@@ -21,7 +24,8 @@ def load_restorer(
     """Load a restorer; no code of a repository is ever run.
 
     Args:
-        model: a folder that `save_pretrained` wrote, or ``ORG/NAME``.
+        model: a folder that `save_pretrained` wrote, ``ORG/NAME``, or a file of somebody's weights
+            (``.safetensors``, ``.pth``) of an architecture that spandrel knows.
         device: ``"cpu"``, ``"cuda"``, ...; a GPU where there is one, unless given.
         revision: commit, tag or branch on the Hub.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
@@ -36,13 +40,11 @@ def load_restorer(
         ReadError: it cannot be fetched, or holds no restorer of ours.
     """
     torch = _require()
-    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
-
     place = str(model)
     _refuse_unlikely(place)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        pipeline = OneStepRestorationPipeline.from_pretrained(place, revision=revision, token=token)
+        pipeline = _opened(place, {"revision": revision, "token": token})
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ReadError(
@@ -57,8 +59,62 @@ def load_restorer(
         ) from error
 
 
+def save_restorer(network: Any, folder: Path) -> None:
+    """Write a restorer's network so that `load_restorer` takes it back, bit for bit.
+
+    Args:
+        network: a `OneStepRestorer`, written as its pipeline; or a `RegressionRestorer`.
+        folder: made where it is not there.
+    """
+    from ggt_hf.restoration.network import OneStepRestorer
+    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+
+    if isinstance(network, OneStepRestorer):
+        OneStepRestorationPipeline(network).save_pretrained(folder)
+        return
+    network.save_pretrained(folder)
+    # The mixin's card says nothing; `ggt push model` makes one of the run's record.
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def _opened(place: str, options: dict[str, Any]) -> OneStepRestorationPipeline:
+    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+
+    if Path(place).is_file():
+        from ggt_hf.restoration.networks import RegressionRestorer
+
+        return _wrapped(RegressionRestorer.from_file(Path(place)))
+    config = _config(place, options)
+    if "architecture" in config:
+        from ggt_hf.restoration.networks import RegressionRestorer
+
+        return _wrapped(RegressionRestorer.from_pretrained(place, **options))
+    return OneStepRestorationPipeline.from_pretrained(place, **options)
+
+
+def _wrapped(network: Any) -> OneStepRestorationPipeline:
+    """Return the pipeline of a network that has the one-step restorer's face, if not its class."""
+    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+
+    return OneStepRestorationPipeline(network)
+
+
+def _config(place: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return ``config.json`` at the root of a folder or repository; empty where there is none."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+    path = Path(place) / _CONFIG
+    if not Path(place).is_dir():
+        try:
+            path = Path(hf_hub_download(place, _CONFIG, **options))
+        except (EntryNotFoundError, HfHubHTTPError, OSError):
+            return {}  # a pipeline has none; what else is wrong, its loading will tell
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
 def _refuse_unlikely(place: str) -> None:
-    if Path(place).is_dir():
+    if Path(place).is_dir() or Path(place).is_file():
         return
     if place.count("/") != 1 or place.startswith(("/", ".", "~")) or Path(place).exists():
         raise UsageError(

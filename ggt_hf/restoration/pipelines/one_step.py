@@ -167,7 +167,8 @@ class OneStepRestorationPipeline(DiffusionPipeline):
 
     def _tile(self, tile: int | Literal["auto"] | None, picture: Tensor) -> int:
         if tile == "auto":
-            return tile_size(free_memory(self._execution_device), BYTES_PER_PIXEL)
+            needed = getattr(self.restorer, "bytes_per_pixel", BYTES_PER_PIXEL)
+            return tile_size(free_memory(self._execution_device), needed)
         return max(picture.shape[-2:]) if tile is None else tile
 
 

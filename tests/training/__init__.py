@@ -1,0 +1,3 @@
+"""Tests of the training room."""
+
+from __future__ import annotations
