@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from tests import torchvision_shim
 
-pytest_plugins = ["tests.tools", "tests.browser", "tests.hub_server.fixtures"]
+pytest_plugins = [
+    "tests.tools",
+    "tests.browser",
+    "tests.hub_server.fixtures",
+    "tests.torchvision_absent",
+]
 
 torchvision_shim.install()

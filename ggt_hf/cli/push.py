@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from ggt_hf.hub.plan import PushPlan
     from ggt_hf.hub.push import PushReport
 
+Private = Annotated[
+    bool, typer.Option("--private/--public", help="Who sees a repository made by this.")
+]
+CreatePr = Annotated[
+    bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")
+]
+Branch = Annotated[str, typer.Option(help="Branch to commit to.")]
+
 push = typer.Typer(help="Send to the Hub, prove it there, and tag it.", no_args_is_help=True)
 
 
@@ -23,13 +31,9 @@ push = typer.Typer(help="Send to the Hub, prove it there, and tag it.", no_args_
 def dataset(  # noqa: PLR0913 - one parameter a flag
     folder: Annotated[Path, typer.Argument(help="A complete dataset.", show_default=False)],
     repo: Annotated[str, typer.Argument(help="ORG/NAME on the Hub.", show_default=False)],
-    private: Annotated[
-        bool, typer.Option("--private/--public", help="Who sees a repository made by this.")
-    ] = True,
-    create_pr: Annotated[
-        bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")
-    ] = False,
-    revision: Annotated[str, typer.Option(help="Branch to commit to.")] = "main",
+    private: Private = True,
+    create_pr: CreatePr = False,
+    revision: Branch = "main",
     card: Annotated[
         Path | None,
         typer.Option(help="Use this README.md instead of one made from the records."),
@@ -75,6 +79,57 @@ def dataset(  # noqa: PLR0913 - one parameter a flag
         revision=revision,
         token=token,
         card=_text(card),
+        acknowledge_derivatives=acknowledge_derivatives,
+        dry_run=dry_run,
+        confirm=lambda plan: _agreed(plan, output, yes=yes),
+        quiet=quiet,
+    )
+    output.result(_fields(report), _told(report))
+
+
+@push.command("model")
+def model(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of a finished ggt train.", show_default=False)
+    ],
+    repo: Annotated[str, typer.Argument(help="ORG/NAME on the Hub.", show_default=False)],
+    private: Private = True,
+    create_pr: CreatePr = False,
+    revision: Branch = "main",
+    acknowledge_derivatives: Annotated[
+        bool,
+        typer.Option(
+            "--acknowledge-derivatives",
+            help="I may publish weights although their data's licence says no derivatives.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    token: Token = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Push a trained model with a card made of its record; show the plan first, and ask.
+
+    Weights go as safetensors only. The card tells base, data, mixing, steps,
+    what was measured on what, and what the data's licences mean.
+
+    Examples:
+
+      ggt push model runs/mine ORG/NAME --dry-run
+
+      ggt push model runs/mine ORG/NAME --create-pr --yes
+    """
+    from ggt_hf.hub.push import push_model
+
+    output = Output(as_json=as_json, quiet=quiet)
+    report = push_model(
+        folder,
+        repo,
+        private=private,
+        create_pr=create_pr,
+        revision=revision,
+        token=token,
         acknowledge_derivatives=acknowledge_derivatives,
         dry_run=dry_run,
         confirm=lambda plan: _agreed(plan, output, yes=yes),

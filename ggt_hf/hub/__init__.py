@@ -1,1 +1,1 @@
-"""Datasets to the Hub: planned, sent in one commit, proven there."""
+"""Datasets and models to the Hub: planned, sent in one commit, proven there."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ggt_hf.data.format.attribution import Attribution
-from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
-from ggt_hf.data.reading.folder import DatasetFolder
-from ggt_hf.errors import FormatError, HubError, UsageError
-from ggt_hf.hub.remote import MAIN, Remote, RemoteState
-from ggt_hf.hub.sharing import sharing_remarks
+from ggt_hf.errors import HubError, UsageError
+from ggt_hf.hub.remote import MAIN, Kind, Remote, RemoteState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,31 +26,60 @@ class LocalFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """Some bytes of a file, to be read back once they are on the Hub."""
+
+    path: str
+    """The file."""
+    offset: int
+    """First byte."""
+    num_bytes: int
+    """How many."""
+    sha256: str
+    """Of them, in hexadecimal."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """What the user wants, whatever the repository holds."""
 
-    dataset: DatasetFolder
-    """The dataset."""
-    rights: Mapping[Attribution, int]
-    """Its licences and credits, counted."""
+    folder: Path
+    """Where it lies."""
+    subject: str
+    """What it is, as ``these pairs``."""
     files: tuple[LocalFile, ...]
     """Every file that the repository is to hold."""
-    keeps_card: bool
-    """Whether the card was written by hand."""
+    pieces: Callable[[], Sequence[Piece]]
+    """What is read back as proof."""
+    is_ours: Callable[[str], bool]
+    """Says of a path whether such files belong to what is pushed: then it is stale where it is
+    not among `files`. What else people keep in a repository stays."""
+    bulk: str
+    """What most files are called, as ``shards``; they are counted, the others named."""
+    remarks: Callable[[RemoteState | None, str], Sequence[str]]
+    """What whoever pushes should know, given the repository and its name."""
+    title: str
+    """The commit's first line."""
+    text: str
+    """The rest of its message; also the tag's."""
     private: bool
     """Who may see a repository that has to be created."""
     create_pr: bool
     """Open a pull request instead of committing."""
     revision: str
     """The branch to commit to."""
+    tag: str | None = None
+    """The tag that a proven commit on the main branch gets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushPlan:
     """What a push would do; nothing has been done yet."""
 
-    folder: Path
-    """The dataset."""
+    order: Order
+    """What is wanted."""
+    kind: Kind
+    """What the repository is one of."""
     repo_id: str
     """``ORG/NAME``."""
     url: str
@@ -67,16 +92,24 @@ class PushPlan:
     """The visibility of the repository, existing or new."""
     create_pr: bool
     """Whether the commit opens a pull request."""
-    files: tuple[LocalFile, ...]
-    """Every file that the repository is to hold."""
     uploads: tuple[LocalFile, ...]
-    """Those of them that it does not hold yet."""
+    """The files that it does not hold yet."""
     deletes: tuple[str, ...]
-    """Shards in the repository that the dataset no longer has."""
+    """Files in the repository that what is pushed no longer has."""
     tag: str | None
     """The tag to be set once everything is proven; ``None`` off the main branch."""
     remarks: tuple[str, ...]
     """What whoever pushes should know."""
+
+    @property
+    def folder(self) -> Path:
+        """Where that which is pushed lies."""
+        return self.order.folder
+
+    @property
+    def files(self) -> tuple[LocalFile, ...]:
+        """Every file that the repository is to hold."""
+        return self.order.files
 
     @property
     def num_bytes(self) -> int:
@@ -95,9 +128,9 @@ class PushPlan:
         kept = len(self.files) - len(self.uploads)
         where = f"a pull request against {self.revision}" if self.create_pr else self.revision
         lines = [
-            f"{self.folder} -> dataset {self.repo_id} ({self.url})",
+            f"{self.folder} -> {self.kind} {self.repo_id} ({self.url})",
             f"  repository  {repository}",
-            f"  send        {_count(self.uploads)}, {self.num_bytes:,} bytes",
+            f"  send        {self._count()}, {self.num_bytes:,} bytes",
             f"  keep        {kept} already there",
         ]
         if self.deletes:
@@ -107,6 +140,11 @@ class PushPlan:
         lines.append(f"  then        {deed}, a check of what arrived{ending}")
         lines += [f"  note        {remark}" for remark in self.remarks]
         return "\n".join(lines)
+
+    def _count(self) -> str:
+        bulk = sum(self.order.is_ours(file.path) for file in self.uploads)
+        others = [file.path for file in self.uploads if not self.order.is_ours(file.path)]
+        return ", ".join([f"{bulk} {self.order.bulk}", *others] if bulk else others) or "nothing"
 
 
 def make_plan(order: Order, remote: Remote) -> PushPlan:
@@ -125,77 +163,40 @@ def make_plan(order: Order, remote: Remote) -> PushPlan:
         )
     if state is not None and not state.private and order.private:
         raise UsageError(
-            f"{remote.repo_id} is public: everybody would see these pairs at once.",
+            f"{remote.repo_id} is public: everybody would see {order.subject} at once.",
             hint="Say --public if that is meant, or push to another repository.",
         )
-    uploads, deletes = differences(order.files, state)
+    uploads, deletes = differences(order.files, state, order.is_ours)
     on_main = order.revision == MAIN and not order.create_pr
     return PushPlan(
-        folder=order.dataset.root,
+        order=order,
+        kind=remote.kind,
         repo_id=remote.repo_id,
         url=remote.url,
         revision=order.revision,
         parent=state.commit if state is not None else None,
         private=state.private if state is not None else order.private,
         create_pr=order.create_pr,
-        files=order.files,
         uploads=uploads,
         deletes=deletes,
-        tag=f"format-v{order.dataset.info.format_version}" if on_main else None,
-        remarks=tuple(_remarks(order, state, remote.repo_id)),
+        tag=order.tag if on_main else None,
+        remarks=(*order.remarks(state, remote.repo_id), *_visibility(order, state, remote)),
     )
 
 
-def _remarks(order: Order, state: RemoteState | None, repo_id: str) -> list[str]:
-    private = state.private if state is not None else order.private
-    remarks = sharing_remarks(order.rights, public=not private)
-    if private and not order.private:
-        remarks.append(
-            f"{repo_id} is private and stays so; when you are ready: "
-            f"hf repos settings {repo_id} --type dataset --public"
-        )
-    root = order.dataset.root
-    cards = [
-        order.dataset.card(attributions=order.rights, repo_id=name).encode()
-        for name in (None, repo_id)
+def _visibility(order: Order, state: RemoteState | None, remote: Remote) -> list[str]:
+    if state is None or not state.private or order.private:
+        return []
+    return [
+        f"{remote.repo_id} is private and stays so; when you are ready: "
+        f"hf repos settings {remote.repo_id} --type {remote.kind} --public"
     ]
-    lying = root / CARD_PATH
-    if not order.keeps_card and lying.is_file() and lying.read_bytes() not in cards:
-        remarks.append(f"A card is made anew; to push {lying} as it is, say --card {lying}.")
-    known = {file.path for file in order.files}
-    paths = (path for path in root.rglob("*") if path.is_file())
-    others = sum(path.relative_to(root).as_posix() not in known for path in paths)
-    if others:
-        remarks.append(f"Files that are no part of the dataset stay here: {others}.")
-    return remarks
-
-
-def local_files(dataset: DatasetFolder, card: str) -> tuple[LocalFile, ...]:
-    """Return every file that a repository of `dataset` is to hold; shards are not read."""
-    shards = [
-        LocalFile(
-            path=shard.path,
-            content=dataset.root / shard.path,
-            size=shard.num_bytes,
-            sha256=shard.sha256,
-        )
-        for shard in dataset.info.shards
-    ]
-    small = {
-        CARD_PATH: card.encode(),
-        MANIFEST_PATH: dataset.manifest_bytes,
-        INFO_PATH: dataset.info_bytes,
-    }
-    return (*shards, *(_in_memory(path, data) for path, data in small.items()))
 
 
 def differences(
-    files: Iterable[LocalFile], state: RemoteState | None
+    files: Iterable[LocalFile], state: RemoteState | None, is_ours: Callable[[str], bool]
 ) -> tuple[tuple[LocalFile, ...], tuple[str, ...]]:
-    """Return the files that `state` does not hold, and its shards that are not among `files`.
-
-    Only shards are ever called stale: what else people keep in a repository stays.
-    """
+    """Return the files that `state` does not hold, and those of ours that are not among `files`."""
     wanted = tuple(files)
     if state is None:
         return wanted, ()
@@ -206,27 +207,14 @@ def differences(
         or not state.files[file.path].holds(file.content, file.sha256)
     )
     names = {file.path for file in wanted}
-    stale = (path for path in state.files if path not in names and _is_shard(path))
+    stale = (path for path in state.files if path not in names and is_ours(path))
     return missing, tuple(sorted(stale))
 
 
-def _in_memory(path: str, data: bytes) -> LocalFile:
+def in_memory(path: str, data: bytes) -> LocalFile:
+    """Return a file whose content is `data`."""
     digest = hashlib.sha256(data).hexdigest()
     return LocalFile(path=path, content=data, size=len(data), sha256=digest)
-
-
-def _is_shard(path: str) -> bool:
-    try:
-        parse_shard_path(path)
-    except FormatError:
-        return False
-    return True
-
-
-def _count(files: Sequence[LocalFile]) -> str:
-    shards = sum(_is_shard(file.path) for file in files)
-    others = [file.path for file in files if not _is_shard(file.path)]
-    return ", ".join([f"{shards} shards", *others] if shards else others) or "nothing"
 
 
 def _few(names: Sequence[str]) -> str:

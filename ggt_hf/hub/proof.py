@@ -1,38 +1,23 @@
-"""Prove that a commit on the Hub holds a dataset: every file's hash, and bytes read back."""
+"""Prove that a commit on the Hub holds what was ordered: every file's hash, and bytes read back."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from ggt_hf.data.format.manifest import Manifest
-from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH
 from ggt_hf.errors import HubError
-from ggt_hf.hub.plan import LocalFile, differences
-from ggt_hf.hub.remote import KIND, Remote
+from ggt_hf.hub.plan import Order, Piece, differences
+from ggt_hf.hub.remote import Remote
 
 _THREADS = 8
 _AGAIN = "Push again; if it stays so, tell the Hub's support."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Piece:
-    """Some bytes to be read back."""
-
-    path: str
-    offset: int
-    num_bytes: int
-    sha256: str
-
-
-def prove(remote: Remote, commit: str, files: Iterable[LocalFile], manifest: Manifest) -> int:
+def prove(remote: Remote, commit: str, order: Order) -> int:
     """Compare every file at `commit` with ours, and read back one record of each shard.
 
     The tree gives the size and hash under which the Hub keeps a file. A hash is a name and not
-    yet the bytes, so that the card, ``meta/info.json`` and one pair's record a shard are read
-    through the same URLs that readers use.
+    yet the bytes, so that the order's pieces are read through the same URLs that readers use.
 
     Returns:
         How many files were compared.
@@ -40,11 +25,10 @@ def prove(remote: Remote, commit: str, files: Iterable[LocalFile], manifest: Man
     Raises:
         HubError: naming the file that differs.
     """
-    wanted = list(files)
     state = remote.state(commit)
     if state is None:
         raise HubError(f"{remote.repo_id} is gone.", hint="Look who deleted it; push again.")
-    missing, stale = differences(wanted, state)
+    missing, stale = differences(order.files, state, order.is_ours)
     for path in [*(file.path for file in missing), *stale]:
         found = state.files.get(path)
         what = f"{found.size:,} bytes, {found.sha256 or found.git_sha1}" if found else "nothing"
@@ -54,33 +38,11 @@ def prove(remote: Remote, commit: str, files: Iterable[LocalFile], manifest: Man
             hint=_AGAIN,
         )
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(lambda piece: _read_back(remote, commit, piece), _pieces(wanted, manifest)))
-    return len(wanted)
+        list(pool.map(lambda piece: _read_back(remote, commit, piece), order.pieces()))
+    return len(order.files)
 
 
-def _pieces(files: Iterable[LocalFile], manifest: Manifest) -> list[_Piece]:
-    pieces = [
-        _Piece(path=file.path, offset=0, num_bytes=file.size, sha256=file.sha256)
-        for file in files
-        if file.path in (CARD_PATH, INFO_PATH)
-    ]
-    seen: set[str] = set()
-    for index, shard in enumerate(manifest.table["shard"].to_pylist()):
-        if shard not in seen:
-            seen.add(shard)
-            span = manifest.row(index).json
-            pieces.append(
-                _Piece(
-                    path=shard,
-                    offset=span.offset,
-                    num_bytes=span.num_bytes,
-                    sha256=span.sha256,
-                )
-            )
-    return pieces
-
-
-def _read_back(remote: Remote, commit: str, piece: _Piece) -> None:
+def _read_back(remote: Remote, commit: str, piece: Piece) -> None:
     found = remote.ask(
         lambda: _fetch(remote, commit, piece), doing=f"reading back a part of {piece.path}"
     )
@@ -92,12 +54,16 @@ def _read_back(remote: Remote, commit: str, piece: _Piece) -> None:
         )
 
 
-def _fetch(remote: Remote, commit: str, piece: _Piece) -> bytes:
+def _fetch(remote: Remote, commit: str, piece: Piece) -> bytes:
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
     url = hf_hub_url(
-        remote.repo_id, piece.path, repo_type=KIND, revision=commit, endpoint=remote.api.endpoint
+        remote.repo_id,
+        piece.path,
+        repo_type=remote.kind,
+        revision=commit,
+        endpoint=remote.api.endpoint,
     )
     end = piece.offset + piece.num_bytes
     headers = build_hf_headers(token=remote.token, library_name="ggt_hf")

@@ -1,4 +1,4 @@
-"""Push a dataset: plan, send, prove, tag."""
+"""Push a dataset or a model: plan, send, prove, tag."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ggt_hf.data.format.card import check_card
 from ggt_hf.data.format.schema import CARD_PATH
 from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.errors import HubError, UsageError
+from ggt_hf.hub.dataset import dataset_order
 from ggt_hf.hub.hashing import check_shards
-from ggt_hf.hub.plan import Order, PushPlan, local_files, make_plan
+from ggt_hf.hub.model import model_order
+from ggt_hf.hub.plan import Order, PushPlan, make_plan
 from ggt_hf.hub.proof import prove
 from ggt_hf.hub.remote import MAIN, Remote
 from ggt_hf.hub.sharing import check_sharing
@@ -25,11 +27,11 @@ class PushReport:
     plan: PushPlan
     """What was to be done."""
     commit: str | None
-    """The commit that holds the dataset; ``None`` after a dry run, or when the user said no."""
+    """The commit that holds it all; ``None`` after a dry run, or when the user said no."""
     num_sent: int = 0
     """Files that were missing and are there now."""
     num_deleted: int = 0
-    """Stale shards that are gone now."""
+    """Stale files that are gone now."""
     num_proven: int = 0
     """Files compared with the Hub's after the commit."""
     tag: str | None = None
@@ -80,30 +82,84 @@ def push_dataset(
         FormatError: the folder holds no complete, unchanged dataset.
         HubError: the Hub refused, could not be reached, or holds something else than was sent.
     """
-    if create_pr and revision != MAIN:
-        raise UsageError(
-            "A pull request is always against main.", hint="Leave out --revision or --create-pr."
-        )
+    _refuse_pr_off_main(create_pr, revision)
     dataset = DatasetFolder.open(Path(folder))
     if card is not None:
         check_card(card, dataset.info, CARD_PATH)
     rights = dataset.attributions()
     check_sharing(rights, acknowledged=acknowledge_derivatives)
     remote = Remote(repo_id, token)
-    order = Order(
-        dataset=dataset,
-        rights=rights,
-        files=local_files(
-            dataset,
-            card if card is not None else dataset.card(attributions=rights, repo_id=repo_id),
-        ),
-        keeps_card=card is not None,
-        private=private,
-        create_pr=create_pr,
+    order = dataset_order(
+        dataset, rights, repo_id=repo_id, card=card, private=private, create_pr=create_pr,
         revision=revision,
-    )
+    )  # fmt: skip
     plan = make_plan(order, remote)
     check_shards(dataset.root, dataset.info, quiet=quiet)
+    return _if_agreed(order, plan, remote, dry_run=dry_run, confirm=confirm, quiet=quiet)
+
+
+def push_model(
+    folder: str | Path,
+    repo_id: str,
+    *,
+    private: bool = True,
+    create_pr: bool = False,
+    revision: str = MAIN,
+    token: str | None = None,
+    acknowledge_derivatives: bool = False,
+    dry_run: bool = False,
+    confirm: Callable[[PushPlan], bool] | None = None,
+    quiet: bool = False,
+) -> PushReport:
+    """Make the Hub repository `repo_id` hold the model of a finished run of ``ggt train``.
+
+    It holds the weights as safetensors, a card made of the run's record, the record, the recipe
+    and a few pictures; all appear by one commit, and every file is compared with ours.
+
+    Args:
+        folder: the run's folder.
+        repo_id: ``ORG/NAME``.
+        private: as in `push_dataset`, like all that follow.
+        create_pr: open a pull request instead of committing.
+        revision: the branch to commit to.
+        token: a Hub token; default: the stored one.
+        acknowledge_derivatives: publish weights although their data allow no derivatives.
+        dry_run: make the plan, and stop.
+        confirm: shown the plan before anything is sent; ``False`` stops.
+        quiet: show no progress.
+
+    Raises:
+        UsageError: no finished run, weights that are no safetensors, a licence in the way, or
+            arguments that cannot be meant.
+        FormatError: the run's record cannot be read.
+        HubError: the Hub refused, could not be reached, or holds something else than was sent.
+    """
+    _refuse_pr_off_main(create_pr, revision)
+    remote = Remote(repo_id, token, "model")
+    order = model_order(
+        Path(folder), repo_id=repo_id, private=private, create_pr=create_pr, revision=revision,
+        acknowledge_derivatives=acknowledge_derivatives,
+    )  # fmt: skip
+    plan = make_plan(order, remote)
+    return _if_agreed(order, plan, remote, dry_run=dry_run, confirm=confirm, quiet=quiet)
+
+
+def _refuse_pr_off_main(create_pr: bool, revision: str) -> None:
+    if create_pr and revision != MAIN:
+        raise UsageError(
+            "A pull request is always against main.", hint="Leave out --revision or --create-pr."
+        )
+
+
+def _if_agreed(
+    order: Order,
+    plan: PushPlan,
+    remote: Remote,
+    *,
+    dry_run: bool,
+    confirm: Callable[[PushPlan], bool] | None,
+    quiet: bool,
+) -> PushReport:
     if dry_run or (confirm is not None and not confirm(plan)):
         return PushReport(plan=plan, commit=None)
     return _carry_out(order, plan, remote, quiet=quiet)
@@ -118,10 +174,9 @@ def _carry_out(order: Order, plan: PushPlan, remote: Remote, *, quiet: bool) -> 
         # The tag is set last: an earlier run has proven this commit.
         num_proven = 0
     else:
-        num_proven = prove(remote, landed.commit, plan.files, order.dataset.manifest)
+        num_proven = prove(remote, landed.commit, order)
         if plan.tag is not None:
-            root_hash = order.dataset.info.root_hash
-            remote.move_tag(plan.tag, landed.commit, f"Root hash {root_hash}")
+            remote.move_tag(plan.tag, landed.commit, order.text)
     return PushReport(
         plan=plan,
         commit=landed.commit,
@@ -134,14 +189,11 @@ def _carry_out(order: Order, plan: PushPlan, remote: Remote, *, quiet: bool) -> 
 
 
 def _land(order: Order, plan: PushPlan, remote: Remote, *, quiet: bool) -> tuple[PushPlan, Landed]:
-    info = order.dataset.info
-    title = f"Push {info.num_pairs:,} pairs, root hash {info.root_hash[:12]}"
-    text = f"Root hash {info.root_hash}"
     for _ in range(2):
         if plan.is_done:
             return plan, Landed(commit=str(plan.parent))
         try:
-            return plan, upload(remote, plan, title=title, text=text, quiet=quiet)
+            return plan, upload(remote, plan, quiet=quiet)
         except MovedError:
             # Somebody else was faster. Once, look again and build on their commit.
             plan = make_plan(order, remote)

@@ -1,4 +1,4 @@
-"""A dataset repository as the Hub shows it: who we are, what it holds, its tags."""
+"""A repository as the Hub shows it: who we are, what it holds, its tags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ggt_hf.errors import HubError, UsageError
 from ggt_hf.hub.refusals import ATTEMPTS, persist, refusal, status_of
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-KIND = "dataset"
+Kind = Literal["dataset", "model"]
+"""What a repository is one of."""
+
 MAIN = "main"
 
 
@@ -58,21 +60,23 @@ def git_sha1(content: Path | bytes) -> str:
 
 
 class Remote:
-    """One dataset repository, seen with one token. Questions are repeated until answered.
+    """One repository, seen with one token. Questions are repeated until answered.
 
     Args:
         repo_id: ``ORG/NAME``.
         token: a Hub token; default: the stored one.
+        kind: a dataset's repository, or a model's.
 
     Raises:
         UsageError: `repo_id` cannot be a repository's name.
         HubError: there is no token, or the Hub does not accept it.
     """
 
-    def __init__(self, repo_id: str, token: str | None = None) -> None:
+    def __init__(self, repo_id: str, token: str | None = None, kind: Kind = "dataset") -> None:
         from huggingface_hub import HfApi, get_token
 
         self.repo_id = _valid(repo_id)
+        self.kind: Kind = kind
         self.token = token or get_token()
         if self.token is None:
             raise HubError(
@@ -80,7 +84,8 @@ class Remote:
                 hint="Run: hf auth login, or set HF_TOKEN.",
             )
         self.api: HfApi = HfApi(token=self.token, library_name="ggt_hf")
-        self.url = f"{self.api.endpoint.rstrip('/')}/datasets/{repo_id}"
+        place = "datasets/" if kind == "dataset" else ""
+        self.url = f"{self.api.endpoint.rstrip('/')}/{place}{repo_id}"
         user = self.ask(self.api.whoami, doing="asking who the token belongs to")
         self._role = user.get("auth", {}).get("accessToken", {}).get("role")
 
@@ -111,7 +116,7 @@ class Remote:
             )
         if exists:
             self.ask(
-                lambda: self.api.auth_check(self.repo_id, repo_type=KIND, write=True),
+                lambda: self.api.auth_check(self.repo_id, repo_type=self.kind, write=True),
                 doing="asking for write access",
             )
 
@@ -125,7 +130,7 @@ class Remote:
 
         def look() -> RemoteState | None:
             try:
-                info = self.api.repo_info(self.repo_id, repo_type=KIND, revision=revision)
+                info = self.api.repo_info(self.repo_id, repo_type=self.kind, revision=revision)
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError:
@@ -140,7 +145,7 @@ class Remote:
         from huggingface_hub.hf_api import RepoFile
 
         tree = self.api.list_repo_tree(
-            self.repo_id, repo_type=KIND, revision=commit, recursive=True
+            self.repo_id, repo_type=self.kind, revision=commit, recursive=True
         )
         return {
             entry.path: RemoteFile(
@@ -161,7 +166,7 @@ class Remote:
         try:
             self.ask(
                 lambda: self.api.create_repo(
-                    self.repo_id, repo_type=KIND, private=private, exist_ok=True
+                    self.repo_id, repo_type=self.kind, private=private, exist_ok=True
                 ),
                 doing="creating the repository",
             )
@@ -179,7 +184,7 @@ class Remote:
         def look() -> list[str]:
             found = self.api.get_repo_discussions(
                 self.repo_id,
-                repo_type=KIND,
+                repo_type=self.kind,
                 discussion_type="pull_request",
                 discussion_status="open",
             )
@@ -191,7 +196,7 @@ class Remote:
     def tag_target(self, tag: str) -> str | None:
         """Return the commit that `tag` names, or ``None``."""
         refs = self.ask(
-            lambda: self.api.list_repo_refs(self.repo_id, repo_type=KIND), doing="listing tags"
+            lambda: self.api.list_repo_refs(self.repo_id, repo_type=self.kind), doing="listing tags"
         )
         return next((ref.target_commit for ref in refs.tags if ref.name == tag), None)
 
@@ -205,7 +210,7 @@ class Remote:
         self.ask(
             lambda: self.api.create_tag(
                 self.repo_id,
-                repo_type=KIND,
+                repo_type=self.kind,
                 tag=tag,
                 revision=commit,
                 tag_message=message,
@@ -218,7 +223,7 @@ class Remote:
         from huggingface_hub.errors import RevisionNotFoundError
 
         try:
-            self.api.delete_tag(self.repo_id, repo_type=KIND, tag=tag)
+            self.api.delete_tag(self.repo_id, repo_type=self.kind, tag=tag)
         except RevisionNotFoundError:
             # An answer was lost, and the tag is gone.
             return

@@ -1,7 +1,7 @@
 """Carry out a plan: the bytes first, batch by batch, then everything in one commit.
 
 Bytes sent ahead belong to no commit, so nobody sees them: at every moment a reader finds the old
-dataset whole, or the new one. What was sent before a kill is still there, and is not sent again.
+state whole, or the new one. What was sent before a kill is still there, and is not sent again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ggt_hf import progress
 from ggt_hf.errors import IntegrityError
 from ggt_hf.hub.plan import LocalFile, PushPlan, differences
 from ggt_hf.hub.refusals import ATTEMPTS, is_passing, pause_after, status_of
-from ggt_hf.hub.remote import KIND, Remote
+from ggt_hf.hub.remote import Remote
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -49,18 +49,16 @@ class MovedError(Exception):
     """Somebody else has committed since the plan was made."""
 
 
-def upload(remote: Remote, plan: PushPlan, *, title: str, text: str, quiet: bool) -> Landed:
+def upload(remote: Remote, plan: PushPlan, *, quiet: bool) -> Landed:
     """Send what `plan` misses, and commit it.
 
     Args:
         remote: the repository; it exists.
         plan: made against the commit ``plan.parent``.
-        title: the commit's first line.
-        text: the rest of its message.
         quiet: show no progress.
 
     Raises:
-        MovedError: the branch is not at ``plan.parent`` any more, and does not hold this dataset.
+        MovedError: the branch is not at ``plan.parent`` any more, and does not hold all of it.
         IntegrityError: a file changed while it was sent.
         HubError: the Hub refused.
     """
@@ -71,7 +69,7 @@ def upload(remote: Remote, plan: PushPlan, *, title: str, text: str, quiet: bool
         for batch in _batches(plan.uploads):
             additions += _send_ahead(remote, plan, batch)
     deletions = [CommitOperationDelete(path_in_repo=path) for path in plan.deletes]
-    return _commit(remote, plan, [*additions, *deletions], title=title, text=text)
+    return _commit(remote, plan, [*additions, *deletions])
 
 
 def _send_ahead(
@@ -87,7 +85,7 @@ def _send_ahead(
         lambda: remote.api.preupload_lfs_files(
             remote.repo_id,
             additions=additions,
-            repo_type=KIND,
+            repo_type=remote.kind,
             revision=plan.revision,
             create_pr=plan.create_pr,
             free_memory=False,
@@ -108,9 +106,6 @@ def _commit(
     remote: Remote,
     plan: PushPlan,
     operations: list[CommitOperationAdd | CommitOperationDelete],
-    *,
-    title: str,
-    text: str,
 ) -> Landed:
     failures = 0
     while True:
@@ -118,9 +113,9 @@ def _commit(
             done = remote.api.create_commit(
                 remote.repo_id,
                 operations,
-                repo_type=KIND,
-                commit_message=title,
-                commit_description=text,
+                repo_type=remote.kind,
+                commit_message=plan.order.title,
+                commit_description=plan.order.text,
                 # The Hub opens pull requests against main, and wants to hear nothing else.
                 revision=None if plan.create_pr else plan.revision,
                 create_pr=plan.create_pr,
@@ -129,7 +124,7 @@ def _commit(
             return Landed(commit=done.oid, pull_request=done.pr_revision)
         except Exception as error:
             # The answer may be lost though the commit was made: look before sending it again.
-            landed = _find(remote, plan, title) if _may_have_landed(error) else None
+            landed = _find(remote, plan) if _may_have_landed(error) else None
             if landed is not None:
                 return landed
             if status_of(error) == 412:
@@ -144,12 +139,12 @@ def _may_have_landed(error: BaseException) -> bool:
     return is_passing(error) or status_of(error) == 412
 
 
-def _find(remote: Remote, plan: PushPlan, title: str) -> Landed | None:
+def _find(remote: Remote, plan: PushPlan) -> Landed | None:
     """Return the commit that already holds everything, if there is one."""
-    refs = remote.pull_requests(title) if plan.create_pr else [plan.revision]
+    refs = remote.pull_requests(plan.order.title) if plan.create_pr else [plan.revision]
     for ref in refs:
         state = remote.state(ref)
-        if state is not None and differences(plan.files, state) == ((), ()):
+        if state is not None and differences(plan.files, state, plan.order.is_ours) == ((), ()):
             return Landed(commit=state.commit, pull_request=ref if plan.create_pr else None)
     return None
 

@@ -23,7 +23,8 @@ from ggt_hf.data.streaming.order import salt
 from ggt_hf.errors import TrainingError, UsageError
 from ggt_hf.training.checkpoint import Checkpoint, Tally
 from ggt_hf.training.rates import rate_at
-from ggt_hf.training.validation import PICTURES, validate
+from ggt_hf.training.record import PICTURES
+from ggt_hf.training.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

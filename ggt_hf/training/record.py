@@ -13,6 +13,11 @@ from ggt_hf.errors import FormatError, UsageError
 
 RECORD = "run.json"
 """Its name in a run's folder."""
+MODEL = "model"
+"""Folder of the trained model in a run's folder; its existence means that the run is finished."""
+PICTURES = "pictures"
+"""Folder of a run's pictures, ``step-000500/00-KEY.png``: input, restored, truth."""
+
 RECORD_VERSION = 1
 
 _PACKAGES = "ggt-hf", "torch", "diffusers", "transformers", "accelerate", "peft", "spandrel"

@@ -12,7 +12,7 @@ import yaml
 from ggt_hf.errors import MissingExtraError, UsageError
 from ggt_hf.progress import bar
 from ggt_hf.training.devices import device_name, open_accelerator, peak_memory
-from ggt_hf.training.record import RunRecord, package_versions
+from ggt_hf.training.record import MODEL, PICTURES, RunRecord, package_versions
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from ggt_hf.training.learners.learner import Learner
     from ggt_hf.training.recipe import Recipe
 
-MODEL = "model"
-"""Folder of the trained model in a run's folder; its existence means that the run is finished."""
-
 _OWN = ("checkpoint.pt", "checkpoint.pt.partial", "log.jsonl", "run.json", "recipe.yaml")
-_OWN_FOLDERS = (MODEL, f"{MODEL}.partial", "pictures", "tensorboard")
+_OWN_FOLDERS = (MODEL, f"{MODEL}.partial", PICTURES, "tensorboard")
 
 
 def train(

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from ggt_hf.training.data import HeldPair
     from ggt_hf.training.learners.learner import Learner
 
-PICTURES = "pictures"
-"""Folder of a run's pictures, ``step-000500/00-KEY.png``: input, restored, truth."""
-
 _GAP = 4
 
 

@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 
 from ggt_hf.data.reading.folder import DatasetFolder
-from ggt_hf.hub.plan import differences, local_files
+from ggt_hf.hub.dataset import is_shard, local_files
+from ggt_hf.hub.plan import differences
 from ggt_hf.hub.remote import Remote
 from ggt_hf.records import Pair
 from tests.hub_server.loopback import Hub
@@ -45,7 +46,10 @@ def is_whole(hub: Hub, root: Path, revision: str = "main") -> bool:
     """Whether the repository holds exactly the dataset at `root`, card included."""
     dataset = DatasetFolder.open(root)
     state = Remote(REPO).state(revision)
-    return differences(local_files(dataset, dataset.card(repo_id=REPO)), state) == ((), ())
+    return differences(local_files(dataset, dataset.card(repo_id=REPO)), state, is_shard) == (
+        (),
+        (),
+    )
 
 
 def sha256(data: bytes) -> str:

@@ -1,3 +1,5 @@
+"""What spandrel wants of torchvision, on test machines that have none."""
+
 from __future__ import annotations
 
 import sys
