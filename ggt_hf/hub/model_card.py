@@ -114,7 +114,8 @@ def _is_repository(base: str) -> bool:
 
 def _name(source: Mapping[str, Any]) -> str:
     if "photographs" in source:
-        return f"simulator {source['simulator']} over {source['num_photographs']} photographs"
+        simulator = f"simulator (version {source['simulator']})"
+        return f"{simulator} over {source['num_photographs']} photographs"
     return str(source["pairs"])
 
 
@@ -123,7 +124,7 @@ def _kind(record: RunRecord) -> str:
     words = KINDS[model["kind"]].words.format(**{"base": "", "architecture": ""} | model)
     revision = f" at revision `{model['revision']}`" if model.get("revision") else ""
     begun = f" It goes on from `{model['base']}`{revision}." if model.get("base") else ""
-    size = f" {model['num_parameters']:,} numbers were trained."
+    size = f" {model['num_parameters']:,} weights were trained."
     return words + begun + size
 
 

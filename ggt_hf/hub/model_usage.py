@@ -28,7 +28,7 @@ KINDS = {
     "one_step": Kind(
         library="diffusers",
         relation="finetune",
-        words="The one-step restorer of [ggt_hf](https://pypi.org/project/ggt-hf): a small "
+        words="The one-step restorer of `ggt_hf`: a small "
         "convolutional network that restores a picture of any size in one pass.",
     ),
     "regression": Kind(

@@ -96,7 +96,7 @@ def test_the_card_tells_how_it_came_to_be(hub: Hub, run: Path) -> None:
         "no licence is recorded",
         "ggt restore photo.jpg restored.png --model ggt/restorer",
         "![00-test-rain-0100](gallery/00-test-rain-0100.png)",
-        "simulator 1 over 3 photographs",
+        "simulator (version 1) over 3 photographs",
     ):
         assert words in card, words
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ggt_hf.cli.app import app
 from ggt_hf.errors import UsageError
-from ggt_hf.training.reading import parse_recipe, read_recipe
+from ggt_hf.training.reading import parse_recipe, read_recipe, recipe_names
 
 GOOD = """\
 name: mine
@@ -65,3 +68,24 @@ def test_a_missing_one_is_named() -> None:
         read_recipe("nowhere.yaml")
     with pytest.raises(UsageError, match="no recipe nowhere"):
         read_recipe("nowhere")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_of_the_package_is_whole(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert recipe.description.endswith(".")
+    assert recipe.validation is not None
+
+
+def test_the_list_says_what_each_takes() -> None:
+    done = CliRunner().invoke(app, ["train", "--list", "--json"])
+    rows = json.loads(done.stdout)
+    assert {row["recipe"] for row in rows} == set(recipe_names())
+    assert all(row["memory"] and row["time"] for row in rows)
+
+
+def test_a_recipe_is_printed_to_be_changed(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["train", "one-step", "--print"])
+    (tmp_path / "mine.yaml").write_text(done.stdout)
+    assert read_recipe(tmp_path / "mine.yaml") == read_recipe("one-step")
