@@ -46,7 +46,7 @@ class RegressionRestorer(nn.Module, PyTorchModelHubMixin, library_name="ggt_hf")
     """
 
     bytes_per_pixel = 16_000
-    """Memory of a pass for each pixel of a tile: what NAFNet of width 64 takes in float32."""
+    """Memory of a pass for each pixel of a tile: a guess of ours, meant to be too large."""
 
     def __init__(
         self, architecture: str, parameters: dict[str, Any], multiple: int | None = None
