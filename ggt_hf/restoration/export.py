@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
 _ROOM = Path(__file__).parent
-_PIPELINE_PARTS = ("tiling.py", "colour.py", "pipelines/one_step.py")
+_PIPELINE_PARTS = ("tiling.py", "colour.py", "pipelines/pictures.py", "pipelines/one_step.py")
 _NETWORK = "network.py"
 
 

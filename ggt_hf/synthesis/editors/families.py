@@ -5,10 +5,11 @@ Values are those of the model cards and of the pipelines' own defaults; any can 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ggt_hf.synthesis.editors.grid import Buckets, FixedArea, Multiples, SizeRule
+from ggt_hf.synthesis.editors.grid import Buckets, FixedArea, Multiples, Size, SizeRule
 
 ONE_MEGAPIXEL = 1024 * 1024
 
@@ -23,6 +24,30 @@ class Family:
     """Arguments beside prompt, image, size and generator."""
     area_argument: str | None = None
     """Name of the argument that holds width x height, where it has one."""
+
+    def arguments(
+        self, call: Callable[..., object], fed: Size, settings: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return what `call` is given on a canvas of size `fed`, beside prompt, image, generator.
+
+        Args:
+            call: the pipeline's own.
+            fed: width and height of the canvas.
+            settings: arguments over those of the table.
+
+        Raises:
+            ValueError: the pipeline takes no argument of such a name.
+        """
+        taken = inspect.signature(call).parameters
+        sides = {"width": fed[0], "height": fed[1]}
+        given = {name: side for name, side in sides.items() if name in taken}
+        given |= {**self.call, **settings}
+        if self.area_argument:
+            given[self.area_argument] = fed[0] * fed[1]
+        if unknown := sorted(given.keys() - taken.keys()):
+            names = ", ".join(name for name in taken if not name.startswith("_"))
+            raise ValueError(f"takes no {', '.join(unknown)}; it takes {names}")
+        return given
 
 
 _KONTEXT_SIZES = (
@@ -64,6 +89,9 @@ FAMILIES: Mapping[str, Family] = {
         call={"image_guidance_scale": 1.5, "guidance_scale": 5.0, "num_inference_steps": 100},
     ),
 }
+
+EDITED_BY: Mapping[str, str] = {"ZImagePipeline": "ZImageImg2ImgPipeline"}
+"""Pipelines that make pictures of words alone, and the class that edits with their weights."""
 
 OTHER = Family(rule=Multiples(32, ONE_MEGAPIXEL))
 """A pipeline class that is not in the table, but takes a prompt and an image."""
