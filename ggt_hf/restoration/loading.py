@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ggt_hf.errors import MissingExtraError, ReadError, UsageError
+from ggt_hf.restoration.editing import (
+    EditingOptions,
+    Offload,
+    find_editing,
+    first_line,
+    load_editing,
+)
 
-if TYPE_CHECKING:
-    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+Restorer = Any
+"""A pipeline of ours: `OneStepRestorationPipeline`, or an `EditingRestorer` of some family."""
 
 
 def load_restorer(
@@ -17,17 +24,20 @@ def load_restorer(
     device: str | None = None,
     revision: str | None = None,
     token: str | None = None,
-) -> OneStepRestorationPipeline:
+    editing: EditingOptions | None = None,
+) -> Restorer:
     """Load a restorer; no code of a repository is ever run.
 
     Args:
-        model: a folder that `save_pretrained` wrote, or ``ORG/NAME``.
+        model: a folder that `save_pretrained` wrote, or ``ORG/NAME``: of our own restorer, of an
+            instruction-editing pipeline of diffusers, or of a LoRA whose card names one.
         device: ``"cpu"``, ``"cuda"``, ...; a GPU where there is one, unless given.
         revision: commit, tag or branch on the Hub.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
+        editing: LoRA, dtype and offloading of an instruction-editing restorer.
 
     Returns:
-        The pipeline, its weights as ``float32``.
+        The pipeline; our own restorer's weights as ``float32``.
 
     Raises:
         MissingExtraError: torch or diffusers is not installed.
@@ -36,25 +46,59 @@ def load_restorer(
         ReadError: it cannot be fetched, or holds no restorer of ours.
     """
     torch = _require()
-    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
-
     place = str(model)
     _refuse_unlikely(place)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    options = {"revision": revision, "token": token}
+    chosen = editing or EditingOptions()
     try:
-        pipeline = OneStepRestorationPipeline.from_pretrained(place, revision=revision, token=token)
+        found = find_editing(place, **options)
+        if found:
+            pipeline: Restorer = load_editing(found, chosen, device=where, **options)
+        else:
+            _refuse_editing(place, chosen)
+            pipeline = _one_step(place, options)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ReadError(
-            f"{model} holds no restorer that can be loaded: {first}",
+            f"{model} holds no restorer that can be loaded: {first_line(error)}",
             hint="Give a folder that save_pretrained wrote, or ORG/NAME of one.",
         ) from error
+    return _placed(pipeline, where, chosen.offload)
+
+
+def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
+    if offload != "none" and device == "cpu":
+        raise UsageError(
+            "Offloading frees the memory of an accelerator, and there is none.",
+            hint="Leave --offload out.",
+        )
     try:
-        return pipeline.to(where)
+        if offload == "none":
+            return pipeline.to(device)
+        if offload == "model":
+            pipeline.enable_model_cpu_offload(device=device)
+        else:
+            pipeline.enable_sequential_cpu_offload(device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
-            f"There is no device {where!r} here.", hint="Leave device out, or give 'cpu'."
+            f"{device!r} cannot be used here: {first_line(error)}",
+            hint="Leave --device out, or give cpu; for a large model, --offload model.",
         ) from error
+    return pipeline
+
+
+def _one_step(place: str, options: dict[str, Any]) -> Restorer:
+    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+
+    return OneStepRestorationPipeline.from_pretrained(place, **options)
+
+
+def _refuse_editing(place: str, editing: EditingOptions) -> None:
+    if editing != EditingOptions():
+        raise UsageError(
+            f"{place} is no instruction-editing model: it takes no LoRA, dtype or offloading.",
+            hint="Leave --lora, --dtype and --offload out.",
+        )
 
 
 def _refuse_unlikely(place: str) -> None:

@@ -6,13 +6,29 @@ The classes are the very ones that the large models load; only widths and depths
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import diffusers
+import pytest
 import torch
 import transformers
 from tokenizers import pre_tokenizers
+
+from ggt_hf.synthesis.editors.families import FAMILIES
+from ggt_hf.synthesis.editors.grid import Buckets, FixedArea, SizeRule
+
+SIDE = 128
+"""Of a small square canvas, in pixels."""
+
+SMALL: dict[str, SizeRule] = {
+    "QwenImageEditPipeline": FixedArea(SIDE * SIDE, 32),
+    "QwenImageEditPlusPipeline": FixedArea(SIDE * SIDE, 32),
+    "FluxKontextPipeline": Buckets(((128, 128), (160, 96), (96, 160))),
+}
+"""The rules of families that work on one megapixel whatever they get, scaled down."""
 
 _QWEN_WORDS = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
 _QWEN_WORDS += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
@@ -277,3 +293,25 @@ CALLS: dict[str, dict[str, object]] = {
 def build(name: str) -> Any:
     torch.manual_seed(0)
     return BUILDERS[name]()
+
+
+@contextmanager
+def small_canvases(
+    patch: pytest.MonkeyPatch, rules: dict[str, SizeRule] | None = None
+) -> Iterator[None]:
+    """One thread, and canvases of 128 x 128: the way of a pixel is the same, and short."""
+    import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit as one
+    import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus as plus
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for name, rule in (rules or SMALL).items():
+        patch.setitem(FAMILIES, name, replace(FAMILIES[name], rule=rule))  # type: ignore[arg-type]
+    area, rounded = one.calculate_dimensions, plus.calculate_dimensions
+    patch.setattr(one, "calculate_dimensions", lambda _, ratio: area(SIDE * SIDE, ratio))
+    patch.setattr(
+        plus, "calculate_dimensions", lambda target, ratio: rounded(min(target, SIDE * SIDE), ratio)
+    )
+    patch.setattr(plus, "CONDITION_IMAGE_SIZE", 56 * 56)
+    yield
+    torch.set_num_threads(threads)

@@ -40,7 +40,7 @@ class Family:
         """
         taken = inspect.signature(call).parameters
         sides = {"width": fed[0], "height": fed[1]}
-        given = {name: side for name, side in sides.items() if name in taken}
+        given: dict[str, object] = {name: side for name, side in sides.items() if name in taken}
         given |= {**self.call, **settings}
         if self.area_argument:
             given[self.area_argument] = fed[0] * fed[1]
