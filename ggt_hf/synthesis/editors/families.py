@@ -56,6 +56,9 @@ _KONTEXT_SIZES = (
     *((1328, 800), (1392, 752), (1456, 720), (1504, 688), (1568, 672)),
 )
 
+_FLUX2 = Multiples(16, ONE_MEGAPIXEL, min_side=64, max_ratio=7.5)
+"""It refuses sides below 64 and ratios above 8; rounding up must not lead there."""
+
 FAMILIES: Mapping[str, Family] = {
     "QwenImageEditPipeline": Family(
         rule=FixedArea(ONE_MEGAPIXEL, 32),
@@ -70,22 +73,20 @@ FAMILIES: Mapping[str, Family] = {
         call={"guidance_scale": 2.5, "num_inference_steps": 28, "_auto_resize": False},
         area_argument="max_area",
     ),
-    "Flux2Pipeline": Family(
-        rule=Multiples(16, ONE_MEGAPIXEL), call={"guidance_scale": 4.0, "num_inference_steps": 50}
-    ),
+    "Flux2Pipeline": Family(rule=_FLUX2, call={"guidance_scale": 4.0, "num_inference_steps": 50}),
     "Flux2KleinPipeline": Family(
-        rule=Multiples(16, ONE_MEGAPIXEL), call={"guidance_scale": 1.0, "num_inference_steps": 4}
+        rule=_FLUX2, call={"guidance_scale": 1.0, "num_inference_steps": 4}
     ),
     "ZImageImg2ImgPipeline": Family(
-        rule=Multiples(16, ONE_MEGAPIXEL),
+        rule=Multiples(16, ONE_MEGAPIXEL, min_side=64),
         call={"strength": 0.6, "guidance_scale": 0.0, "num_inference_steps": 9},
     ),
     "StableDiffusionInstructPix2PixPipeline": Family(
-        rule=Multiples(8, 768 * 768),
+        rule=Multiples(8, 768 * 768, min_side=64),
         call={"image_guidance_scale": 1.5, "guidance_scale": 7.5, "num_inference_steps": 100},
     ),
     "StableDiffusionXLInstructPix2PixPipeline": Family(
-        rule=Multiples(8, ONE_MEGAPIXEL),
+        rule=Multiples(8, ONE_MEGAPIXEL, min_side=64),
         call={"image_guidance_scale": 1.5, "guidance_scale": 5.0, "num_inference_steps": 100},
     ),
 }
