@@ -27,6 +27,7 @@ _EDITING = (
     *_COMMON,
     "synthesis/editors/grid.py",
     "synthesis/editors/families.py",
+    "restoration/pipelines/tiled_edit.py",
     "restoration/pipelines/editing.py",
 )
 _NETWORK = "restoration/network.py"

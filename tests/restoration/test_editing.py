@@ -123,7 +123,7 @@ def test_what_is_changed_can_be_less_and_its_colours_the_input_s() -> None:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("name", ["flux2_klein", "instruct_pix2pix", "flux_kontext"])
+@pytest.mark.parametrize("name", ["flux2_klein", "instruct_pix2pix_xl", "flux_kontext"])
 def test_tiles_begin_from_the_same_noise_where_they_overlap(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,6 +268,31 @@ def instruct_pix2pix() -> Any:
     )  # fmt: skip
 
 
+def instruct_pix2pix_xl() -> Any:
+    tokenizer, encoder = _clip()
+    encoder_2 = transformers.CLIPTextModelWithProjection(encoder.config).eval()
+    unet = diffusers.UNet2DConditionModel(
+        block_out_channels=(8, 16), layers_per_block=1, sample_size=16, in_channels=8,
+        out_channels=4, norm_num_groups=4, cross_attention_dim=64, attention_head_dim=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), use_linear_projection=True,
+        addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=80,
+    )  # fmt: skip
+    vae = diffusers.AutoencoderKL(
+        block_out_channels=[8] * 4, norm_num_groups=4, in_channels=3, out_channels=3,
+        down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+        latent_channels=4,
+    )  # fmt: skip
+    scheduler = diffusers.EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
+    )
+    return diffusers.StableDiffusionXLInstructPix2PixPipeline(
+        vae=vae, text_encoder=encoder, text_encoder_2=encoder_2, tokenizer=tokenizer,
+        tokenizer_2=tokenizer, unet=unet, scheduler=scheduler,
+    )  # fmt: skip
+
+
 BUILDERS: dict[str, Callable[[], Any]] = {
     "qwen_image_edit": qwen_image_edit,
     "qwen_image_edit_plus": qwen_image_edit_plus,
@@ -276,6 +301,7 @@ BUILDERS: dict[str, Callable[[], Any]] = {
     "flux2_klein": flux2_klein,
     "z_image": z_image,
     "instruct_pix2pix": instruct_pix2pix,
+    "instruct_pix2pix_xl": instruct_pix2pix_xl,
 }
 
 CALLS: dict[str, dict[str, object]] = {
@@ -286,6 +312,7 @@ CALLS: dict[str, dict[str, object]] = {
     "flux2_klein": {"max_sequence_length": 32, "text_encoder_out_layers": (1,)},
     "z_image": {"max_sequence_length": 32},
     "instruct_pix2pix": {},
+    "instruct_pix2pix_xl": {},
 }
 """What a tiny build needs beside the table: it has fewer layers, and shorter texts are faster."""
 

@@ -12,7 +12,7 @@ what it imports of ours also travel with a repository (`ggt_hf.restoration.expor
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
@@ -23,23 +23,18 @@ from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from PIL import Image
 from torch import Tensor
 
-from ggt_hf.restoration.colour import COLOUR_FIXES, ColourFix, fix_statistics, fix_wavelet
+from ggt_hf.restoration.colour import COLOUR_FIXES, ColourFix
 from ggt_hf.restoration.pipelines.pictures import OutputType, as_output, as_pictures
-from ggt_hf.restoration.tiling import OVERLAP, Place, as_floats, as_stored, places, run_tiled
+from ggt_hf.restoration.pipelines.tiled_edit import TileCallback, TiledEdit
+from ggt_hf.restoration.tiling import OVERLAP
 from ggt_hf.synthesis.editors.families import FAMILIES, Family
 from ggt_hf.synthesis.editors.grid import Fit
 
-MULTIPLE = 16
-"""Tiles begin and end at multiples of this, in pixels: the coarsest cell of a family's latents."""
-LEAST_SCALE = 0.9
-"""A picture is restored whole if the model's canvas holds it at this scale; otherwise in tiles."""
 DEFAULTS = "_restoration"
 """Key of the stored defaults in the pipeline's index; diffusers passes over such keys."""
 BUNDLED: dict[str, Any] = {}
 """Defaults in the copy of this file that travels with a repository; else none."""
 
-TileCallback = Callable[[Any, int, int], None]
-"""Called with the pipeline, the tiles done and the tiles in all, of one picture."""
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
@@ -166,7 +161,9 @@ class EditingRestorer:
         call = self._call_of(editing)
         restored = []
         for picture, words, drawn in zip(pictures, prompts, generators, strict=True):
-            work = _Work(self, {"prompt": words, "generator": drawn, **call}, strength, color_fix)
+            work = TiledEdit(
+                self, {"prompt": words, "generator": drawn, **call}, strength, color_fix
+            )
             made = work.run(picture, tile, overlap, overview, callback_on_tile_end)
             restored.append(as_output(made, output_type))
         return ImagePipelineOutput(images=restored) if return_dict else (restored,)
@@ -184,10 +181,9 @@ class EditingRestorer:
         Raises:
             RuntimeError: the model answered with no picture.
         """
-        family = self._family()
-        fit = Fit.of(image.size, family.rule)
+        fit = Fit.of(image.size, self.rules.rule)
         editing = super().__call__  # type: ignore[misc]
-        given = family.arguments(editing, fit.fed, call)
+        given = self.rules.arguments(editing, fit.fed, call)
         result = editing(image=fit.to_model(image), output_type="pil", **given)
         if any(getattr(result, "nsfw_content_detected", None) or ()):
             raise RuntimeError("the model's safety checker blacked it out")
@@ -195,6 +191,15 @@ class EditingRestorer:
         if not np.asarray(made).std() and np.asarray(image).std():
             raise RuntimeError("the model answered with one flat colour; float16 often overflows")
         return fit.from_model(made)
+
+    def check(self, **editing: Any) -> None:
+        """Check the names of arguments of the editing call.
+
+        Raises:
+            ValueError: it takes none of such a name.
+        """
+        call = super().__call__  # type: ignore[misc]
+        self.rules.arguments(call, (64, 64), self._call_of(editing))
 
     @property
     def noise_channels(self) -> int:
@@ -205,7 +210,9 @@ class EditingRestorer:
         """Return a tile's noise ``(1, C, h, w)`` as the editing call takes ``latents``."""
         return noise
 
-    def _family(self) -> Family:
+    @property
+    def rules(self) -> Family:
+        """Which sizes the editing call takes, and with what it is called."""
         return FAMILIES[self.family]
 
     @property
@@ -216,86 +223,6 @@ class EditingRestorer:
     def _call_of(self, editing: Mapping[str, Any]) -> dict[str, Any]:
         call = {**self.defaults.get("editing", {}), **editing}
         return {self.renamed.get(name, name): value for name, value in call.items()}
-
-
-class _Work:
-    """One picture on its way."""
-
-    def __init__(
-        self,
-        restorer: EditingRestorer,
-        call: Mapping[str, Any],
-        strength: float,
-        color_fix: ColourFix | None,
-    ) -> None:
-        self._restorer, self._call = restorer, dict(call)
-        self._strength, self._color_fix = strength, color_fix
-
-    def run(
-        self,
-        picture: Tensor,
-        tile: int | Literal["auto"] | None,
-        overlap: int,
-        overview: bool,
-        callback: TileCallback | None,
-    ) -> Tensor:
-        """Return a picture ``(3, H, W)`` restored, of the same shape and dtype."""
-        side = self._side(picture, tile)
-        multiple = 1 if side >= max(picture.shape[1:]) else MULTIPLE
-        where = places(picture, side, overlap, multiple)
-        colours = None
-        if len(where) > 1 and overview and not self._color_fix:
-            colours = _pixels(self._restorer.edit(_image(picture), **self._call))
-        noise = self._noise(where, side) if len(where) > 1 else None
-        left = iter(enumerate(where, 1))
-
-        def process(piece: Tensor) -> Tensor:
-            done, place = next(left)
-            drawn = {} if noise is None else {"latents": self._tile_noise(noise, place)}
-            made = self._edited(piece, drawn, None if colours is None else place.cut(colours))
-            if callback:
-                callback(self._restorer, done, len(where))
-            return made
-
-        made = run_tiled(picture, process, tile=side, overlap=overlap, multiple=multiple)
-        return fix_statistics(made, picture) if self._color_fix == "statistics" else made
-
-    def _edited(self, piece: Tensor, drawn: Mapping[str, Any], colours: Tensor | None) -> Tensor:
-        made = self._restorer.edit(_image(piece[0]), **self._call, **drawn)
-        edited = as_floats(_pixels(made))[None]
-        if colours is not None:
-            edited = fix_wavelet(edited, as_floats(colours)[None])
-        if self._color_fix == "wavelet":
-            edited = fix_wavelet(edited, piece)
-        return piece + self._strength * (edited - piece)
-
-    def _side(self, picture: Tensor, tile: int | Literal["auto"] | None) -> int:
-        height, width = picture.shape[1:]
-        whole = max(height, width)
-        if tile != "auto":
-            return min(whole, tile or whole)
-        rule = self._restorer._family().rule
-        if Fit.of((width, height), rule).scale >= LEAST_SCALE:
-            return whole
-        return rule.canvas((whole, whole))[0]
-
-    def _noise(self, where: Sequence[Place], side: int) -> Tensor | None:
-        """Draw noise for all tiles at once: where two overlap, they begin from the same."""
-        cell = self._restorer.noise_cell
-        first = where[0]
-        size = first.width, first.height
-        if cell is None or Fit.of(size, self._restorer._family().rule).fed != size:
-            return None
-        bottom, right = where[-1].top + first.height, where[-1].left + first.width
-        generator = self._call["generator"]
-        shape = (1, self._restorer.noise_channels, bottom // cell, right // cell)
-        return torch.randn(shape, generator=generator)
-
-    def _tile_noise(self, noise: Tensor, place: Place) -> Tensor:
-        cell = self._restorer.noise_cell or 1
-        rows = slice(place.top // cell, (place.top + place.height) // cell)
-        columns = slice(place.left // cell, (place.left + place.width) // cell)
-        return self._restorer.as_latents(noise[:, :, rows, columns])
 
 
 def _check(tile: object, color_fix: object, output_type: object) -> None:
@@ -314,12 +241,3 @@ def _each(given: Any, count: int, name: str) -> list[Any]:
     if len(given) != count:
         raise ValueError(f"{name} has {len(given)} entries for {count} pictures")
     return list(given)
-
-
-def _image(picture: Tensor) -> Image.Image:
-    stored = picture if picture.dtype == torch.uint8 else as_stored(picture, torch.uint8)
-    return Image.fromarray(stored.permute(1, 2, 0).cpu().contiguous().numpy())
-
-
-def _pixels(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
