@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,48 @@ def test_tiles_share_one_light_and_show_no_seams(monkeypatch: pytest.MonkeyPatch
         border[start : start + 32] = True
     assert errors[True][border].mean() < 1.1 * errors[True][~border].mean()
     assert errors[True].mean() < errors[False].mean() / 8
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("name", "encoder"), [
+    ("flux2_klein", "text_encoder"), ("flux_kontext", "text_encoder_2"),
+    ("z_image", "text_encoder"), ("instruct_pix2pix_xl", "text_encoder_2"),
+])  # fmt: skip
+def test_a_prompt_is_encoded_once_for_all_tiles(name: str, encoder: str) -> None:
+    made = restorer(name)
+    runs: list[int] = []
+    getattr(made, encoder).register_forward_hook(lambda *_: runs.append(1))
+    pixels(made, picture(3, 64, 64))
+    once = len(runs)
+    assert once
+    tiled = pixels(made, picture(3, 208, 160), overlap=32)
+    assert len(runs) == 2 * once
+    again = pixels(made, [picture(3, 208, 160)], prompt=["Remove the rain."], overlap=32)
+    assert np.array_equal(tiled, again)
+    pixels(made, picture(3, 64, 64), prompt="Remove the snow.")
+    assert len(runs) == 4 * once
+
+
+@pytest.mark.usefixtures("small")
+def test_where_memory_runs_out_tiles_grow_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full memory is played: there is no accelerator to fill."""
+    rule = replace(FAMILIES["Flux2KleinPipeline"].rule, max_pixels=1024 * 1024)
+    changed = replace(FAMILIES["Flux2KleinPipeline"], rule=rule)
+    monkeypatch.setitem(FAMILIES, "Flux2KleinPipeline", changed)  # type: ignore[arg-type]
+    made = restorer("flux2_klein")
+
+    def edit(image: Image.Image) -> Image.Image:
+        if image.width * image.height > 360 * 360:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return image
+
+    calls = let_edit(monkeypatch, made, edit)
+    given = chart(700, 600)
+    made(given, generator=seeded(1))
+    assert calls[0]["size"] == (704, 608)
+    assert [call["size"] for call in calls[1:3]] == [(368, 320), (336, 336)]
+    with pytest.raises(torch.OutOfMemoryError):
+        made(given, tile=512)
 
 
 @pytest.mark.usefixtures("small")

@@ -50,6 +50,9 @@ class EditingRestorer:
     instruction: ClassVar[str | None] = None
     """What is asked where nobody says anything; ``None``: what all prompters of ours ask."""
 
+    _encoded: dict[str, Any] | None = None
+    """Prompts encoded in the call under way."""
+
     # Of the pipeline that this is mixed into.
     config: Any
     transformer: Any
@@ -160,13 +163,27 @@ class EditingRestorer:
         generators = _each(generator, len(pictures), "generator")
         call = self._call_of(editing)
         restored = []
-        for picture, words, drawn in zip(pictures, prompts, generators, strict=True):
-            work = TiledEdit(
-                self, {"prompt": words, "generator": drawn, **call}, strength, color_fix
-            )
-            made = work.run(picture, tile, overlap, overview, callback_on_tile_end)
-            restored.append(as_output(made, output_type))
+        self._encoded = {}
+        try:
+            for picture, words, drawn in zip(pictures, prompts, generators, strict=True):
+                asked = {"prompt": words, "generator": drawn, **call}
+                work = TiledEdit(self, asked, strength, color_fix)
+                made = work.run(picture, tile, overlap, overview, callback_on_tile_end)
+                restored.append(as_output(made, output_type))
+        finally:
+            self._encoded = None
         return ImagePipelineOutput(images=restored) if return_dict else (restored,)
+
+    def encode_prompt(self, *args: Any, **kwargs: Any) -> Any:
+        """Encode a prompt as the family does; in one restoring call, for all tiles only once."""
+        encode = super().encode_prompt  # type: ignore[misc]
+        shown = [value for value in (*args, *kwargs.values()) if value is not None]
+        if self._encoded is None or "image" in kwargs or any(isinstance(v, Tensor) for v in shown):
+            return encode(*args, **kwargs)
+        key = repr((args, sorted(kwargs.items())))
+        if key not in self._encoded:
+            self._encoded[key] = encode(*args, **kwargs)
+        return self._encoded[key]
 
     def edit(self, image: Image.Image, **call: Any) -> Image.Image:
         """Edit one picture: fitted onto a canvas of the family, and brought back from there.

@@ -6,6 +6,7 @@ whole picture, and all tiles are held to the colours of one pass over the whole,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -22,6 +23,9 @@ MULTIPLE = 16
 """Tiles begin and end at multiples of this, in pixels: the coarsest cell of a family's latents."""
 LEAST_SCALE = 0.9
 """A picture is restored whole if the model's canvas holds it at this scale; otherwise in tiles."""
+
+SMALLEST_TILE = 256
+"""Below this, most of a tile is overlap, and models were trained on nothing so small."""
 
 TileCallback = Callable[[Any, int, int], None]
 """Called with the pipeline, the tiles done and the tiles in all, of one picture."""
@@ -55,13 +59,41 @@ class TiledEdit:
         overview: bool,
         callback: TileCallback | None,
     ) -> Tensor:
-        """Return a picture ``(3, H, W)`` restored, of the same shape and dtype."""
+        """Return a picture ``(3, H, W)`` restored, of the same shape and dtype.
+
+        Where ``tile="auto"`` and the accelerator's memory does not hold such a tile, smaller ones
+        are tried, as far as the model takes smaller ones.
+        """
         side = self._side(picture, tile)
+        generator = self._call["generator"]
+        state = generator.get_state() if generator else None
+        while True:
+            try:
+                return self._tiled(picture, side, overlap, overview, callback)
+            except torch.OutOfMemoryError:
+                smaller = side // 2 // MULTIPLE * MULTIPLE
+                fits = self._restorer.rules.rule.canvas((smaller, smaller)) == (smaller, smaller)
+                if tile != "auto" or smaller < SMALLEST_TILE or not fits:
+                    raise
+            # Outside of the handler, which holds on to what filled the memory.
+            side = smaller
+            torch.cuda.empty_cache()
+            if generator:
+                generator.set_state(state)
+
+    def _tiled(
+        self,
+        picture: Tensor,
+        side: int,
+        overlap: int,
+        overview: bool,
+        callback: TileCallback | None,
+    ) -> Tensor:
         multiple = 1 if side >= max(picture.shape[1:]) else MULTIPLE
         where = places(picture, side, overlap, multiple)
         colours = None
         if len(where) > 1 and overview and not self._color_fix:
-            colours = _pixels(self._restorer.edit(_image(picture), **self._call))
+            colours = self._overview(picture, side)
         noise = self._noise(where) if len(where) > 1 else None
         left = iter(enumerate(where, 1))
 
@@ -75,6 +107,14 @@ class TiledEdit:
 
         made = run_tiled(picture, process, tile=side, overlap=overlap, multiple=multiple)
         return fix_statistics(made, picture) if self._color_fix == "statistics" else made
+
+    def _overview(self, picture: Tensor, side: int) -> Tensor:
+        """Restore a picture reduced to the area of one tile, and enlarge that again."""
+        image = _image(picture)
+        scale = side / math.sqrt(image.width * image.height)
+        reduced = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        made = self._restorer.edit(image.resize(reduced, Image.Resampling.LANCZOS), **self._call)
+        return _pixels(made.resize(image.size, Image.Resampling.BICUBIC))
 
     def _edited(self, piece: Tensor, drawn: Mapping[str, Any], colours: Tensor | None) -> Tensor:
         made = self._restorer.edit(_image(piece[0]), **self._call, **drawn)
