@@ -112,7 +112,11 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
         against=asked.against,
     )
     output = Output(as_json=as_json, quiet=quiet)
-    _tell(made, output, with_report=report)
+    _tell(made, output)
+    if report:
+        from ggt_hf.evaluation.report import write_report
+
+        output.remark(f"Open {write_report(made).resolve()} in a browser.")
     if made.failures:
         raise typer.Exit(1)
 
@@ -156,7 +160,7 @@ def _asked(
     )
 
 
-def _tell(made: BenchmarkReport, output: Output, *, with_report: bool) -> None:
+def _tell(made: BenchmarkReport, output: Output) -> None:
     from ggt_hf.evaluation.tables import to_markdown
 
     output.result(

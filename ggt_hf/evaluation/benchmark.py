@@ -214,7 +214,7 @@ def _order(
         identity=_digest(identity),
         metrics=metrics,
         device=settings.device,
-        pictures=out / task.name / restorer.name / "pictures" if keep else None,
+        out=out if keep else None,
     )
 
 

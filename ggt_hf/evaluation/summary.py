@@ -11,6 +11,9 @@ from ggt_hf.evaluation.scores import PictureScore, ScoreTable, categories, in_ca
 from ggt_hf.evaluation.statistics import Interval, interval
 from ggt_hf.metrics import metric
 
+ENOUGH = 8
+"""Pictures below which an interval decides nothing: it is too narrow to be believed."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeanScore:
@@ -49,7 +52,9 @@ class Difference:
 
     @property
     def says(self) -> str:
-        """``better``, ``worse``, or ``open`` where the interval holds zero."""
+        """``better``, ``worse``, or ``open``: the interval holds zero, or stands on too few."""
+        if self.value.count < ENOUGH:
+            return "open"
         sign = 1 if metric(self.metric).higher_is_better else -1
         low, high = sorted((sign * self.value.low, sign * self.value.high))
         return "better" if low > 0 else "worse" if high < 0 else "open"

@@ -51,8 +51,8 @@ class Order:
     """What is measured."""
     device: str | None
     """Where metrics compute."""
-    pictures: Path | None
-    """Where restored pictures are kept; ``None`` = nowhere."""
+    out: Path | None
+    """The run's folder, where restored pictures are kept; ``None`` = they are not."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -89,7 +89,8 @@ def evaluate(bench: Bench, unit: Unit) -> dict[str, Any]:
     gt = None if case.gt is None else _read(case.gt.read(), case.gt.name, order.multiple)
     if output is not None:
         made, seconds = _read(output.read(), output.name, order.multiple), None
-        kept = getattr(output, "path", None)
+        path = getattr(output, "path", None)
+        kept = None if path is None else str(Path(path).resolve())
     else:
         lq = low_quality(case, gt, order, seed)
         made, seconds, kept = _restored(bench, case, lq, seed)
@@ -101,7 +102,7 @@ def evaluate(bench: Bench, unit: Unit) -> dict[str, Any]:
         "height": made.shape[0],
         "seed": seed,
         "scores": scores,
-        "output": str(kept) if kept else None,
+        "output": kept,
         "output_sha256": pixels_sha256(made),
         "restore_seconds": seconds,
         "score_seconds": time.perf_counter() - started,
@@ -126,13 +127,14 @@ def pixels_sha256(picture: NDArray[np.uint8]) -> str:
 
 def _restored(
     bench: Bench, case: Case, lq: NDArray[np.uint8], seed: int
-) -> tuple[NDArray[np.uint8], float, Path | None]:
-    """Return the restored picture, the seconds it took, and where it is kept."""
+) -> tuple[NDArray[np.uint8], float, str | None]:
+    """Return the restored picture, the seconds it took, and where in the run's folder it is."""
     order = bench.order
     made_of = {"identity": order.identity, "lq": pixels_sha256(lq), "seed": seed}
-    path = None if order.pictures is None else order.pictures / f"{case.key}.png"
+    inside = f"{order.task}/{order.restorer.name}/pictures/{case.key}.png"
+    path = None if order.out is None else order.out / inside
     if path is not None and (kept := _kept(path, made_of)):
-        return *kept, path
+        return *kept, inside
     started = time.perf_counter()
     made = bench.restore(lq, seed)
     seconds = time.perf_counter() - started
@@ -144,7 +146,7 @@ def _restored(
         )
     if path is not None:
         _keep(path, made, made_of | {"seconds": seconds})
-    return made, seconds, path
+    return made, seconds, None if path is None else inside
 
 
 def _kept(path: Path, made_of: Mapping[str, Any]) -> tuple[NDArray[np.uint8], float] | None:
