@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 EOI = b"\xff\xd9"
 MARKER_BYTES = 2
+_TURNS = np.tile(np.arange(0xD0, 0xD8, dtype=np.uint8), 512)
+_TURNS.setflags(write=False)
 _MAX_CONTENT = 65_522 - len(CELL_LIST[1])
 """Bytes of the list in one segment, which holds 65,533: an even number."""
 
@@ -75,7 +77,7 @@ def find_ends(
     numbers = window[at + 1]
     is_marker = numbers != 0
     at, numbers = at[is_marker][:count], numbers[is_marker][:count]
-    expected = in_turn(first, count)
+    expected = in_turn(first, count).copy()
     if first + count == grid.count:
         expected[-1] = EOI[1]
     return at if np.array_equal(numbers, expected) else None
@@ -83,6 +85,9 @@ def find_ends(
 
 def in_turn(first: int, count: int) -> NDArray[np.uint8]:
     """Return the second bytes of `count` restart markers, the first one being number `first`."""
+    first &= 7
+    if first + count <= len(_TURNS):
+        return _TURNS[first : first + count]
     return (0xD0 + (np.arange(first, first + count) & 7)).astype(np.uint8)
 
 

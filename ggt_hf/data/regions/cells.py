@@ -34,7 +34,7 @@ def cut_cells(
         box: the wanted cells.
 
     Raises:
-        ValueError: `rows` does not hold exactly the expected markers, numbered in turn.
+        ValueError, IndexError: `rows` does not hold exactly the expected markers, in turn.
     """
     starts, ends = _listed(rows, lengths, frame, grid, box) or _found(rows, grid, box)
     stops = ends[:, -1] + MARKER_BYTES
@@ -56,25 +56,24 @@ def _listed(
     """Take the ends of the cells in `box` from the list; ``None`` if it does not fit them."""
     if len(frame.cell_list) != 2 * grid.count:
         return None
+    # The cell before a row of the box ends where the row begins.
+    before = min(box.left, 1)
     listed = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
-    listed = listed[box.top : box.bottom]
     tops = lengths.cumsum() - lengths
-    ends = listed[:, box.left : box.right] + tops[:, None]
-    starts = listed[:, box.left - 1] + (tops + MARKER_BYTES) if box.left else tops
+    ends = listed[box.top : box.bottom, box.left - before : box.right] + tops[:, None]
     window = np.frombuffer(rows, np.uint8)
-    fits = (
-        window.take(ends, mode="clip").tobytes() == EOI[:1] * ends.size
-        and window.take(ends + 1, mode="clip").tobytes() == _numbers(grid, box).tobytes()
-        and (ends[:, 0] >= starts).all()
-        and (ends[:, 1:] > ends[:, :-1]).all()
-    )
-    return (starts, ends) if fits else None
+    firsts, seconds = (window.take(ends + k, mode="clip").tobytes() for k in (0, 1))
+    if firsts != EOI[:1] * len(firsts) or seconds != _numbers(grid, box, before).tobytes():
+        return None
+    return (ends[:, 0] + MARKER_BYTES, ends[:, 1:]) if before else (tops, ends)
 
 
-def _numbers(grid: Grid, box: CellBox) -> NDArray[np.uint8]:
-    """Return the second byte of the marker after each cell in `box`, ``(rows, columns)``."""
+def _numbers(grid: Grid, box: CellBox, before: int) -> NDArray[np.uint8]:
+    """Return the second byte of the marker after each cell in `box`, and `before` columns more."""
     firsts = np.arange(box.top, box.bottom) * grid.columns
-    numbers = (0xD0 + (firsts[:, None] + np.arange(box.left, box.right) & 7)).astype(np.uint8)
+    numbers = (0xD0 + (firsts[:, None] + np.arange(box.left - before, box.right) & 7)).astype(
+        np.uint8
+    )
     if box.bottom == grid.rows and box.right == grid.columns:
         numbers[-1, -1] = EOI[1]
     return numbers

@@ -76,7 +76,7 @@ def _jpeg(
     try:
         rows = read(start, start + sum(wanted))
         jpeg = cut_cells(rows, np.array(wanted), frame, grid, box)
-    except ValueError:
+    except (ValueError, IndexError):
         return None
     pixels, remark = decode_for_now(jpeg, *grid.size_of(box, frame))
     if remark:
