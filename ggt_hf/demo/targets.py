@@ -67,15 +67,15 @@ def _sources() -> list[Source]:
 
 
 def _prompt(report: DemoReport, pictures: list[Path]) -> str:
+    from ggt_hf.engines import EngineOptions
     from ggt_hf.synthesis.prompt_file import write_prompts
-    from ggt_hf.synthesis.prompting import AdaptivePrompter
-    from ggt_hf.vlm import RULES, load
+    from ggt_hf.synthesis.prompters import PrompterChoice
 
-    prompter = AdaptivePrompter(load(RULES))
     out = report.out / PROMPTS
     out.unlink(missing_ok=True)
-    rows = list(write_prompts(pictures, prompter.prompts, out=out))
-    return f"{sum(row.prompt is not None for row in rows)} prompts from image statistics"
+    options = EngineOptions(num_workers=1, quiet=True)
+    made = write_prompts(pictures, PrompterChoice().open, out, options)
+    return f"{made.num_units - len(made.failures)} prompts from image statistics"
 
 
 def _synthesise(report: DemoReport, sources: list[Source]) -> str:
