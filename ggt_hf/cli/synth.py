@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ggt_hf.cli.engine import (
+    INTERRUPTED,
+    Engine,
+    EngineFlags,
+    Merge,
+    NumTasks,
+    SbatchOption,
+    WorkerGpus,
+    WriteSbatch,
+    tell_task,
+)
 from ggt_hf.cli.options import DryRun, Json, Limit, Quiet, Revision, Seed, Token, Yes
 from ggt_hf.cli.output import Output
 from ggt_hf.errors import UsageError
@@ -17,8 +28,6 @@ if TYPE_CHECKING:
     from ggt_hf.synthesis.sources import SourceList
     from ggt_hf.synthesis.synthesize import Synthesis, SynthReport
 
-_INTERRUPTED = 130
-"""Exit code of a command stopped by Ctrl-C, as shells have it."""
 _NUM_SHOWN = 10
 """Failures told of one by one; all are in failures.jsonl."""
 
@@ -104,6 +113,12 @@ def synth(  # noqa: PLR0913 - one parameter a flag
         int | None,
         typer.Option(min=1, help="Calls at a time; default: what the editor takes."),
     ] = None,
+    engine: Engine = "local",
+    worker_gpus: WorkerGpus = 0.0,
+    write_sbatch: WriteSbatch = None,
+    num_tasks: NumTasks = 16,
+    sbatch: SbatchOption = None,
+    merge: Merge = False,
     limit: Limit = None,
     seed: Seed = 0,
     token: Token = None,
@@ -130,6 +145,15 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
 
     screen = Output(as_json=json, quiet=quiet)
+    flags = EngineFlags(
+        engine=engine,
+        num_workers=num_workers,
+        worker_gpus=worker_gpus,
+        write_sbatch=write_sbatch,
+        num_tasks=num_tasks,
+        sbatch=sbatch or (),
+        merge=merge,
+    )
     listing = list_sources(sources, _labels(category, license, credit), limit, out=out)
     options = _editor_options(
         settings or [], price, provider, token, timeout, revision, dtype, device, offload,
@@ -155,12 +179,32 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     if dry_run:
         _show_quote(screen, quote, run)
         return
+    if flags.batch_written("ggt-synth", screen):
+        return
     _agree(screen, quote, asked=yes)
     try:
-        _show_report(screen, out, listing, run.run())
+        report = run.run() if engine == "local" else _spread(run, editor, options, flags, screen)
+        if report:
+            _show_report(screen, out, listing, report)
     except KeyboardInterrupt:
         screen.remark("Stopped. The same command goes on from here.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _spread(
+    run: Synthesis, editor: str, options: EditorOptions, flags: EngineFlags, screen: Output
+) -> SynthReport | None:
+    """Let many workers do it; ``None`` where this was one task of an array."""
+    from functools import partial
+
+    from ggt_hf.synthesis.editors.opening import open_editor
+    from ggt_hf.synthesis.spread import synthesise_spread
+
+    options_here = flags.options(run.editor.num_parallel, quiet=screen.quiet)
+    found = synthesise_spread(run, partial(open_editor, editor, options), options_here)
+    if found.report is None:
+        tell_task(found.stage, screen)
+    return found.report
 
 
 def _labels(category: str | None, license: str, credit: str | None) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,16 +127,28 @@ def kept_calibration(
     """Return what a judge was shown to see: as kept in `folder`, else tried now, and kept."""
     name = hashlib.sha256(f"{judge.name} {num_scenes}".encode()).hexdigest()[:16]
     path = folder / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.lock").open("w") as lock:
+        # Of many workers that start at once, one tries the judge, and the others wait for it.
+        with suppress(OSError):  # a disk of a network that knows no locks: each tries for itself
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return _kept(path) or _tried(judge, path, num_scenes, tell)
+
+
+def _kept(path: Path) -> Calibration | None:
     if path.exists():
         try:
             return Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except ValueError as error:
             raise FormatError(f"{path} is no JSON.", hint="Delete it; it is made again.") from error
+    return None
+
+
+def _tried(judge: Judge, path: Path, num_scenes: int, tell: Callable[[str], None]) -> Calibration:
     tell(f"trying the judge {judge.name} on planted faults:")
     made = calibrate(judge, planted_cases(num_scenes))
     for ranking in made.kinds:
         tell(f"  {ranking}")
-    folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(made.to_dict(), indent=2), encoding="utf-8")
     partial.replace(path)
