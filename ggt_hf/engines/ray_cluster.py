@@ -22,6 +22,9 @@ from ggt_hf.errors import GgtError, MissingExtraError, StageError
 from ggt_hf.progress import Advance
 from ggt_hf.stages import LineLog
 
+_MANY_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Ray's variable. Where it is 0, Ray does not turn 127.0.0.1 into an address others reach."""
+
 _SECONDS = 2.0
 """What an actor is given at once lasts about so long."""
 
@@ -191,14 +194,16 @@ def require_ray() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    if not os.environ.get("RAY_ADDRESS"):
+    own = not os.environ.get("RAY_ADDRESS")
+    if own:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no reports to Ray's makers
-        # Ray turns 127.0.0.1 into an address that others reach, except where it believes that
-        # it cannot form clusters of many machines. It reads this once, when it is imported.
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    logging.getLogger("ray").setLevel(logging.ERROR)
+        os.environ.setdefault(_MANY_MACHINES, "0")
     try:
         import ray
     except ModuleNotFoundError as error:
         raise MissingExtraError.of("ray", "ray", "The engine ray") from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if own and os.environ[_MANY_MACHINES] == "0":
+        # Read when Ray is imported, which somebody may have done before.
+        ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
     return ray

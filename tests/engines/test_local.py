@@ -184,3 +184,19 @@ def test_no_units_make_an_empty_manifest(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert run_stage([], works.measure, out).num_units == 0
     assert out.read_bytes() == b""
+
+
+def test_a_process_that_dies_at_a_batch_loses_one_unit_of_it(tmp_path: Path) -> None:
+    units = [Unit(key=f"k{i:02d}", payload={"deadly": i == 13}) for i in range(40)]
+    report = run_stage(
+        units, works.deadly_batch, tmp_path / "out.jsonl", num_workers=2, batch_size=5
+    )
+    assert [failure.key for failure in report.failures] == ["k13"]
+    assert len(list(read_rows(tmp_path / "out.jsonl"))) == 39
+
+
+def test_a_batch_that_raises_is_tried_unit_by_unit(tmp_path: Path) -> None:
+    units = [Unit(key=f"k{i}", payload={"while": str(tmp_path)}) for i in range(9)]
+    work, out = works.fussy_batch, tmp_path / "out.jsonl"
+    report = run_stage(units, work, out, num_workers=1, batch_size=4)
+    assert [failure.key for failure in report.failures] == ["k5"]
