@@ -8,10 +8,9 @@ the order of the sources: the file is the same, however often the way there was 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -20,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ggt_hf.errors import GgtError, SourceError, UsageError
+from ggt_hf.errors import GgtError, UsageError
 from ggt_hf.progress import bar
 from ggt_hf.records import Candidate, Source
 from ggt_hf.stages import (
@@ -37,11 +36,10 @@ from ggt_hf.synthesis.budget import Ledger, Quote, price_of
 from ggt_hf.synthesis.editors.editor import Editor
 from ggt_hf.synthesis.instructions import Instructions
 from ggt_hf.synthesis.locking import alone
+from ggt_hf.synthesis.units import plan_units
 from ggt_hf.synthesis.verdicts import read_verdicts
 
 FAILURES = "failures.jsonl"
-
-_NUM_SEEDS = 2**31
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +135,16 @@ class Synthesis:
         self.options = options or SynthOptions()
         self.editor, self.out = editor, out
         self.price = price_of(editor, self.options.max_cost)
-        self.units = tuple(_units(sources, instructions, editor, self.options))
+        self.units = tuple(
+            plan_units(
+                sources,
+                instructions,
+                editor,
+                num_candidates=self.options.num_candidates,
+                num_attempts=self.options.num_attempts,
+                seed=self.options.seed,
+            )
+        )
 
     def quote(self) -> Quote:
         """Return what the run will cost; nothing is written."""
@@ -294,6 +301,13 @@ class Synthesis:
     def _order(self) -> dict[str, int]:
         return {unit.key: place for place, unit in enumerate(self.units)}
 
+    def accepted_share(self) -> float | None:
+        """Return the share of judged candidates that was accepted; ``None`` where none was."""
+        path = self.out / VERDICTS
+        verdicts = read_verdicts(path) if path.exists() else {}
+        num_accepted = sum(verdict.accepted for verdict in verdicts.values())
+        return num_accepted / len(verdicts) if num_accepted else None
+
     def _num_accepted(self) -> int | None:
         path = self.out / VERDICTS
         if not path.exists():
@@ -321,38 +335,3 @@ def _take(
     else:
         failures[result.key] = result
     return None
-
-
-def _units(
-    sources: Sequence[Source], instructions: Instructions, editor: Editor, options: SynthOptions
-) -> Iterator[Unit]:
-    taken = {source.key for source in sources}
-    num_attempts = options.num_attempts if editor.redraws else 1
-    if not 0 <= options.seed < _NUM_SEEDS:
-        raise UsageError(
-            f"{options.seed} is no seed that every editor takes.",
-            hint=f"Give a number from 0 to {_NUM_SEEDS - 1}.",
-        )
-    if options.num_candidates > 1 and not editor.redraws:
-        raise UsageError(
-            f"{editor.id} answers the same whatever the seed.", hint="Leave out --candidates."
-        )
-    for source in sources:
-        instruction = instructions(source)
-        for index in range(options.num_candidates):
-            key = source.key if index == 0 else f"{source.key}-c{index + 1}"
-            if index and key in taken:
-                raise SourceError(
-                    f"Candidate {index + 1} of {source.key} would be called as a photograph is.",
-                    hint=f"Rename the photograph {key}.",
-                )
-            seeds = (_seed(options.seed, index, attempt) for attempt in range(num_attempts))
-            yield Unit(key=key, source=source, instruction=instruction, seeds=tuple(seeds))
-
-
-def _seed(seed: int, index: int, attempt: int) -> int:
-    """Return the seed of an attempt: the user's own for the first, drawn from it for others."""
-    if index == attempt == 0:
-        return seed
-    digest = hashlib.sha256(f"{seed}/{index}/{attempt}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
