@@ -148,7 +148,7 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     """
     from ggt_hf.synthesis.budget import cap
     from ggt_hf.synthesis.editors.opening import open_editor
-    from ggt_hf.synthesis.instructions import read_instructions
+    from ggt_hf.synthesis.instructions import read_instructions, with_prompts
     from ggt_hf.synthesis.sources import list_sources
     from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
 
@@ -167,9 +167,11 @@ def synth(  # noqa: PLR0913 - one parameter a flag
         settings or [], price, provider, token, timeout, revision, dtype, device, offload,
         trust_remote_code,
     )  # fmt: skip
+    instructions = read_instructions(prompts)
+    listing = with_prompts(listing, instructions)
     run = Synthesis(
         listing.sources,
-        read_instructions(prompts),
+        instructions,
         open_editor(editor, options),
         out,
         SynthOptions(

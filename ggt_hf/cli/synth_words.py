@@ -134,7 +134,7 @@ def _next_step(report: SynthReport, *, num_bad: int) -> str:
     if counts.get("unanswered"):
         return "Run the same command again later: the service did not take every call."
     if num_bad or counts.get("bad_input"):
-        return "Mend or remove the photographs named above; all others are done."
+        return "Mend, prompt or remove the photographs named above; all others are done."
     if report.num_left:
         return "Run the same command again."
     return "Raise --attempts, change the prompts or the editor, or leave the failures out."

@@ -208,5 +208,5 @@ def _serve(pipe: Connection, recipe: Recipe, part: Path) -> None:
                     for outcome in attempt(batch):
                         log.append(outcome)
                     pipe.send(_DONE)
-        except GgtError as error:
+        except (GgtError, OSError) as error:  # what no unit caused, such as a full disk
             pipe.send(error)

@@ -15,6 +15,7 @@ from ggt_hf.errors import (
     AnswerError,
     BudgetError,
     EditorError,
+    GgtError,
     MissingExtraError,
     ModelError,
     UsageError,
@@ -201,5 +202,7 @@ def ends_stage(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error's kind and message in one line."""
+    """Return an error in one line: its kind and message, or what our own says by itself."""
+    if isinstance(error, GgtError):
+        return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

@@ -218,4 +218,16 @@ def test_photographs_that_are_none_are_named_and_the_others_made(
     assert done.returncode == 1
     assert "8 made" in done.stdout
     assert "haze/notes.jpg" in done.stderr
-    assert "Mend or remove" in done.stderr
+    assert "remove the photographs named above" in done.stderr
+
+
+def test_a_photograph_without_a_prompt_holds_nobody_up(photos: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    rows = [{"key": f"haze-p{index}", "text": "Make it clear."} for index in range(7)]
+    prompts.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = ggt(photos, tmp_path / "out", "--editor", "classical", "--prompts", prompts)
+    assert done.returncode == 1
+    assert "7 made" in done.stdout and "has no prompt for haze-p7" in done.stderr
+    prompts.write_text(json.dumps({"key": "another", "text": "Make it clear."}) + "\n")
+    done = ggt(photos, tmp_path / "none", "--editor", "classical", "--prompts", prompts)
+    assert "next: Run ggt prompt" in done.stderr and not (tmp_path / "none").exists()
