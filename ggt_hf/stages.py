@@ -136,6 +136,13 @@ def rewrite(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     beside.replace(path)
 
 
+def settle(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Replace a file of lines by `rows`, unless it holds exactly them."""
+    there = list(rows)
+    if not path.exists() or path.read_bytes() != b"".join(map(to_line, there)):
+        rewrite(path, there)
+
+
 def record_row(record: Source | Candidate) -> dict[str, Any]:
     """Return a record as the object that its line holds."""
     return asdict(record)

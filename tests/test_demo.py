@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ggt_hf import sample
+from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.quality.verdict_file import read_verdicts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -47,7 +50,7 @@ def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
     num_real = len(list(sample.real_photographs()))
     assert page.locator(".slider").count() == 60 + num_real
     assert page.locator(".badge", has_text="synthetic").count() == 60
-    assert page.locator("figcaption", has_text="metrics: ").count() == num_real
+    assert page.locator("figcaption", has_text="measured").count() == num_real
     shown = page.evaluate(
         "Promise.all([...document.images].map(image => image.decode().then(() => true)))"
     )
@@ -56,6 +59,24 @@ def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
     style = page.locator(".slider").nth(30).get_attribute("style")
     assert style is not None
     assert "10%" in style
+
+
+@pytest.mark.needs("chromium")
+def test_the_page_gives_each_verdict_with_its_reasons(demo: Path, page: Page) -> None:
+    page.goto((demo / "index.html").as_uri())
+    verdicts = read_verdicts(demo / "candidates" / "verdicts.jsonl")
+    assert {check.stage for verdict in verdicts for check in verdict.checks} == {"metrics", "vlm"}
+    for verdict in verdicts:
+        title = page.locator("figcaption > strong", has_text=re.compile(f"^{verdict.key}$"))
+        shown = title.locator("..").inner_text()
+        assert verdict.outcome in shown
+        for check in verdict.checks:
+            assert check.reason.partition("; not shown")[0] in shown
+        assert "Restore this" in shown and "image statistics" in shown
+    accepted = [verdict.key for verdict in verdicts if verdict.accepted]
+    with open_dataset(demo / "generated") as store:
+        assert sorted(row.key for row in store.manifest) == sorted(accepted)
+    assert page.locator("table", has_text="ranked right").count() == 1
 
 
 @pytest.mark.needs("chromium")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -84,6 +85,15 @@ def main() -> None:
         tell_error(error)
         sys.exit(1)
     except OSError as error:
-        # Written at the very end of a command, where no room knows more: a folder of --out, say.
-        tell_error(WriteError(f"{error}.", hint="Check the path, its permissions and the disk."))
+        tell_error(_unwritten(error))
         sys.exit(1)
+
+
+def _unwritten(error: OSError) -> WriteError:
+    """Return what went wrong where no room knows more: with a folder of --out, say."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return WriteError(
+            f"There is no room to write ({error.strerror}).",
+            hint="Make room, or raise the quota; the same command goes on where it stopped.",
+        )
+    return WriteError(f"{error}.", hint="Check the path, its permissions and the disk.")

@@ -29,17 +29,24 @@ class Output:
             return
         if not rows:
             return
-        heads = list(rows[0])
-        lines = [heads, *([_cell(row[head]) for head in heads] for row in rows)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
-        for line in lines:
-            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            typer.echo("  ".join(padded).rstrip())
+        typer.echo(in_columns(rows))
 
     def remark(self, text: str) -> None:
         """Tell the user something on stderr that is no data; silent with ``--quiet``."""
         if not self.quiet:
             typer.echo(plain_lines(text), err=True)
+
+
+def in_columns(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows of the same fields as a table in aligned columns."""
+    heads = list(rows[0])
+    lines = [heads, *([_cell(row[head]) for head in heads] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(line.rstrip() for line in padded)
 
 
 def tell_error(error: GgtError) -> None:

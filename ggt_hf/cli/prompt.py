@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ggt_hf.cli.engine import (
+    INTERRUPTED,
+    Engine,
+    EngineFlags,
+    Merge,
+    NumTasks,
+    SbatchOption,
+    WorkerGpus,
+    WriteSbatch,
+    tell_task,
+)
 from ggt_hf.cli.options import Json, Limit, Quiet, Revision
 from ggt_hf.cli.output import Output
 from ggt_hf.errors import UsageError
-from ggt_hf.records import DEGRADATIONS
+from ggt_hf.records import DEGRADATIONS, PromptStrategy
 
 if TYPE_CHECKING:
-    from ggt_hf.synthesis.prompt_file import PromptRow, Prompts
-
-Strategy = Literal["adaptive", "fixed"]
+    from ggt_hf.engines import StageReport
+    from ggt_hf.synthesis.prompters import PrompterChoice
 
 Pictures = Annotated[
     list[Path], typer.Argument(metavar="IMAGES|DIR...", help="Pictures, or folders of them.")
@@ -26,7 +36,7 @@ Model = Annotated[
     typer.Option(help="The observer: rules, a Hub id, a folder, or an endpoint's name."),
 ]
 HowChosen = Annotated[
-    Strategy, typer.Option("--strategy", help="Look at each picture, or say the same to all.")
+    PromptStrategy, typer.Option("--strategy", help="Look at each picture, or say the same to all.")
 ]
 Category = Annotated[
     str | None, typer.Option(help=f"With --strategy fixed: {', '.join(DEGRADATIONS)}.")
@@ -39,12 +49,18 @@ Template = Annotated[
     Path | None, typer.Option(help="Jinja template of yours for adaptive prompts.")
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="JSONL file to append to; pictures it holds are skipped.")
+    Path | None, typer.Option(help="JSONL file to write; pictures that it holds are skipped.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--num-workers", min=1, help="Processes, with --out; default: one a core, one for a model."
+    ),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Pictures that the model sees at once.")]
 
 
-def prompt(
+def prompt(  # noqa: PLR0913 - one parameter a flag
     pictures: Pictures,
     model: Model = "rules",
     strategy: HowChosen = "adaptive",
@@ -55,12 +71,19 @@ def prompt(
     batch_size: BatchSize = 4,
     revision: Revision = None,
     limit: Limit = None,
+    num_workers: Workers = None,
+    engine: Engine = "local",
+    worker_gpus: WorkerGpus = 0.0,
+    write_sbatch: WriteSbatch = None,
+    num_tasks: NumTasks = 16,
+    sbatch: SbatchOption = None,
+    merge: Merge = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Write the prompt of each picture: from what a model sees in it, or fixed.
 
-    With --out the same command continues where it was stopped.
+    With --out the same command goes on where it was stopped.
 
     A picture that cannot be read is reported and left out; the exit code then says so.
 
@@ -74,70 +97,98 @@ def prompt(
 
       ggt prompt photos/ --strategy fixed --category rain --json
     """
-    from ggt_hf.progress import bar
-    from ggt_hf.synthesis.prompt_file import find_pictures, write_prompts
+    from ggt_hf.synthesis.prompt_file import find_pictures
+    from ggt_hf.synthesis.prompters import PrompterChoice
 
-    output = Output(as_json=as_json, quiet=quiet)
+    screen = Output(as_json=as_json, quiet=quiet)
+    flags = EngineFlags(
+        engine=engine,
+        num_workers=num_workers,
+        worker_gpus=worker_gpus,
+        write_sbatch=write_sbatch,
+        num_tasks=num_tasks,
+        sbatch=sbatch or (),
+        merge=merge,
+    )
+    choice = PrompterChoice(
+        strategy=strategy,
+        category=category,
+        model=model,
+        revision=revision,
+        endpoint=endpoint,
+        template=template.absolute() if template else None,
+        batch_size=batch_size,
+    )
     found = find_pictures(pictures)[:limit]
-    if strategy == "fixed":
-        writer = _fixed(category)
-    else:
-        if category is not None:
-            raise UsageError(
-                "An adaptive prompt finds the category itself.",
-                hint="Leave --category out, or add --strategy fixed.",
-            )
-        writer = _adaptive(model, revision, endpoint, template, batch_size)
-    rows = []
-    with bar("Prompting", len(found), quiet=quiet) as advance:
-        for row in write_prompts(found, writer, out=out, batch_size=batch_size):
-            rows.append(row)
+    if out is None:
+        if engine != "local":
+            raise UsageError(f"--engine {engine} needs a file to write.", hint="Add --out FILE.")
+        _print(found, choice, screen)
+    elif not flags.batch_written("ggt-prompt", screen):
+        _write(found, choice, out, flags, screen)
+
+
+def _print(found: Sequence[Path], choice: PrompterChoice, screen: Output) -> None:
+    """Print prompts as they are made, or all of them as JSON."""
+    from ggt_hf.progress import bar
+    from ggt_hf.synthesis.prompt_file import prompt_pictures
+
+    made, num_failed = [], 0
+    with bar("Prompting", len(found), quiet=screen.quiet) as advance:
+        for row in prompt_pictures(found, choice.open(), batch_size=choice.batch_size):
             advance()
             if row.error:
-                output.remark(f"left out: {row.error.message}")
-    _report(output, rows, found=len(found), out=out)
-
-
-def _report(output: Output, rows: Sequence[PromptRow], *, found: int, out: Path | None) -> None:
-    made = [row for row in rows if row.prompt]
-    failed = [row for row in rows if row.error]
-    if out:
-        summary = {"prompts": len(made), "skipped": found - len(rows), "failed": len(failed)}
-        words = ", ".join(f"{count} {what}" for what, count in summary.items())
-        output.result({**summary, "out": str(out)}, f"{out}: {words}")
-    elif output.as_json:
-        output.table([row.to_json() for row in made])
+                num_failed += 1
+                screen.remark(f"left out: {row.error.message}")
+            else:
+                made.append(row)
+    if screen.as_json:
+        screen.table([row.to_json() for row in made])
     else:
         for row in made:
             typer.echo(f"{row.path}\n{row.prompt.text if row.prompt else ''}\n")
-    if failed:
-        output.remark(f"{len(failed)} of {found} pictures have no prompt.")
-        raise typer.Exit(1)
+    _exit_if(num_failed, len(found), screen)
 
 
-def _fixed(category: str | None) -> Prompts:
-    from ggt_hf.synthesis.prompting import FixedPrompter
+def _write(
+    found: Sequence[Path], choice: PrompterChoice, out: Path, flags: EngineFlags, screen: Output
+) -> None:
+    """Write prompts into a file, on any engine."""
+    from ggt_hf.synthesis.prompt_file import write_prompts
 
-    if category is not None and category not in DEGRADATIONS:
-        raise UsageError(
-            f"There is no category {category!r}.", hint=f"Choose one of {', '.join(DEGRADATIONS)}."
+    try:
+        report = write_prompts(
+            found,
+            choice.open,
+            out,
+            flags.options(1 if choice.has_model else None, quiet=screen.quiet),
+            fingerprint=choice.fingerprint,
+            batch_size=choice.batch_size,
         )
-    written = FixedPrompter(per_category=True).prompt(category)
-    return lambda batch: [written] * len(batch)
+    except KeyboardInterrupt:
+        screen.remark("Stopped. The same command goes on from here.")
+        raise typer.Exit(INTERRUPTED) from None
+    for failure in report.failures:
+        screen.remark(f"left out: {failure.error}")
+    if report.merged:
+        _sum_up(report, len(found), screen)
+    else:
+        tell_task(report, screen)
+    _exit_if(len(report.failures), len(found), screen)
 
 
-def _adaptive(
-    model: str,
-    revision: str | None,
-    endpoint: str | None,
-    template: Path | None,
-    batch_size: int,
-) -> Prompts:
-    from ggt_hf.synthesis.prompting import ADAPTIVE, AdaptivePrompter
-    from ggt_hf.vlm import RULES, load
-    from ggt_hf.vlm.cache import default_folder
+def _sum_up(report: StageReport, num_found: int, screen: Output) -> None:
+    num_failed = len(report.failures)
+    summary = {
+        "prompts": report.num_units - num_failed,
+        "skipped": num_found - report.num_units,
+        "failed": num_failed,
+    }
+    words = ", ".join(f"{count} {what}" for what, count in summary.items())
+    screen.result({**summary, "out": str(report.out)}, f"{report.out}: {words}")
 
-    local = not endpoint and model != RULES
-    options = {"batch_size": batch_size} if local else {}
-    vlm = load(model, revision=revision, endpoint=endpoint, cache=default_folder(), **options)
-    return AdaptivePrompter(vlm, template or ADAPTIVE).prompts
+
+def _exit_if(num_failed: int, num_found: int, screen: Output) -> None:
+    if num_failed:
+        screen.remark(f"{num_failed} of {num_found} pictures have no prompt.")
+        raise typer.Exit(1)

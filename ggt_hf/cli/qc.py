@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ggt_hf.cli.engine import (
+    INTERRUPTED,
+    Engine,
+    EngineFlags,
+    Merge,
+    NumTasks,
+    SbatchOption,
+    WorkerGpus,
+    WriteSbatch,
+    tell_task,
+)
 from ggt_hf.cli.options import Json, NumWorkers, Quiet, Revision
 from ggt_hf.cli.output import Output, plain
 
 if TYPE_CHECKING:
     from ggt_hf.quality.candidate_folder import CandidateFolder
+    from ggt_hf.quality.choosing import ExaminerChoice
     from ggt_hf.quality.control import ControlReport
-    from ggt_hf.quality.examiners import Examiner
 
 PAIRS = "pairs.jsonl"
 """What was accepted, as a source of ggt build, beside the verdicts."""
@@ -58,6 +69,12 @@ def qc(  # noqa: PLR0913 - one parameter a flag
     everything: Everything = False,
     triples: Triples = None,
     num_workers: NumWorkers = None,
+    engine: Engine = "local",
+    worker_gpus: WorkerGpus = 0.0,
+    write_sbatch: WriteSbatch = None,
+    num_tasks: NumTasks = 16,
+    sbatch: SbatchOption = None,
+    merge: Merge = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -76,37 +93,96 @@ def qc(  # noqa: PLR0913 - one parameter a flag
 
       ggt qc candidates/ verdicts/ --stages metrics,vlm,review --triples triples.jsonl
     """
-    from ggt_hf.progress import bar
     from ggt_hf.quality.candidate_folder import CandidateFolder
-    from ggt_hf.quality.control import control
-    from ggt_hf.quality.opening import CALIBRATIONS, RULES, open_examiners, open_judge, read_stages
-    from ggt_hf.vlm.cache import default_folder
+    from ggt_hf.quality.choosing import ExaminerChoice
+    from ggt_hf.quality.opening import read_stages
+    from ggt_hf.quality.thresholds import default_thresholds, read_thresholds
 
     output = Output(as_json=as_json, quiet=quiet)
-    chosen = read_stages(stages)
-    folder = CandidateFolder(candidates)
-    examiners: list[Examiner] = open_examiners(
-        chosen,
-        folder,
-        thresholds=thresholds,
-        read_text=not no_text,
-        judge=lambda: open_judge(
-            judge, revision=revision, endpoint=endpoint, cache=default_folder()
-        ),
-        in_processes=judge == RULES and not endpoint,
-        calibrations=out / CALIBRATIONS,
-        tell=output.remark,
+    flags = EngineFlags(
+        engine=engine,
+        num_workers=num_workers,
+        worker_gpus=worker_gpus,
+        write_sbatch=write_sbatch,
+        num_tasks=num_tasks,
+        sbatch=sbatch or (),
+        merge=merge,
     )
-    with bar("Quality control", len(folder.candidates), quiet=quiet) as advance:
-        report = control(
+    choice = ExaminerChoice(
+        stages=tuple(read_stages(stages)),
+        candidates=candidates.absolute(),
+        out=out.absolute(),
+        thresholds=read_thresholds(thresholds) if thresholds else default_thresholds(),
+        read_text=not no_text,
+        judge=judge,
+        revision=revision,
+        endpoint=endpoint,
+    )
+    folder = CandidateFolder(candidates)
+    if flags.batch_written("ggt-qc", output):
+        return
+    try:
+        if engine == "local":
+            report = _here(folder, out, choice, flags, output, everything=everything)
+        else:
+            found = _spread(folder, out, choice, flags, output, everything=everything)
+            if found is None:
+                return
+            report = found
+    except KeyboardInterrupt:
+        output.remark("Stopped. The same command goes on from here.")
+        raise typer.Exit(INTERRUPTED) from None
+    _finish(report, folder, triples, output)
+
+
+def _here(
+    folder: CandidateFolder,
+    out: Path,
+    choice: ExaminerChoice,
+    flags: EngineFlags,
+    output: Output,
+    *,
+    everything: bool,
+) -> ControlReport:
+    """Measure in processes, and judge by a model in this one: it is loaded once."""
+    from ggt_hf.progress import bar
+    from ggt_hf.quality.control import control
+
+    examiners = choice.open(output.remark)
+    with bar("Quality control", len(folder.candidates), quiet=output.quiet) as advance:
+        return control(
             folder,
             out,
             examiners,
             everything=everything,
-            num_workers=num_workers or os.cpu_count() or 1,
+            num_workers=flags.num_workers or os.cpu_count() or 1,
             advance=advance,
         )
-    _finish(report, folder, triples, output)
+
+
+def _spread(
+    folder: CandidateFolder,
+    out: Path,
+    choice: ExaminerChoice,
+    flags: EngineFlags,
+    output: Output,
+    *,
+    everything: bool,
+) -> ControlReport | None:
+    """Let many workers do it; ``None`` where this was one task of an array."""
+    from ggt_hf.quality.spread import control_spread
+
+    found = control_spread(
+        folder,
+        out,
+        choice.open,
+        flags.options(1 if choice.has_model else None, quiet=output.quiet),
+        fingerprint=choice.fingerprint,
+        everything=everything,
+    )
+    if found.report is None:
+        tell_task(found.stage, output)
+    return found.report
 
 
 def _finish(

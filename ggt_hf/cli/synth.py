@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ggt_hf.cli.engine import (
+    INTERRUPTED,
+    Engine,
+    EngineFlags,
+    Merge,
+    NumTasks,
+    SbatchOption,
+    WorkerGpus,
+    WriteSbatch,
+    tell_task,
+)
 from ggt_hf.cli.options import (
     DryRun,
     Json,
@@ -20,18 +31,13 @@ from ggt_hf.cli.options import (
     setting,
 )
 from ggt_hf.cli.output import Output
+from ggt_hf.cli.synth_words import show_quote, show_report, sum_up
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
     from ggt_hf.synthesis.budget import Quote
     from ggt_hf.synthesis.editors.opening import EditorOptions
-    from ggt_hf.synthesis.sources import SourceList
     from ggt_hf.synthesis.synthesize import Synthesis, SynthReport
-
-_INTERRUPTED = 130
-"""Exit code of a command stopped by Ctrl-C, as shells have it."""
-_NUM_SHOWN = 10
-"""Failures told of one by one; all are in failures.jsonl."""
 
 
 def synth(  # noqa: PLR0913 - one parameter a flag
@@ -107,6 +113,23 @@ def synth(  # noqa: PLR0913 - one parameter a flag
         int | None,
         typer.Option(min=1, help="Calls at a time; default: what the editor takes."),
     ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="For --dry-run: seconds an image takes you.", show_default=False),
+    ] = None,
+    accepted: Annotated[
+        float | None,
+        typer.Option(
+            help="For --dry-run: share that quality control will accept; default: as in OUT.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Engine = "local",
+    worker_gpus: WorkerGpus = 0.0,
+    write_sbatch: WriteSbatch = None,
+    num_tasks: NumTasks = 16,
+    sbatch: SbatchOption = None,
+    merge: Merge = False,
     limit: Limit = None,
     seed: Seed = 0,
     token: Token = None,
@@ -128,19 +151,30 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     """
     from ggt_hf.synthesis.budget import cap
     from ggt_hf.synthesis.editors.opening import open_editor
-    from ggt_hf.synthesis.instructions import read_instructions
+    from ggt_hf.synthesis.instructions import read_instructions, with_prompts
     from ggt_hf.synthesis.sources import list_sources
     from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
 
     screen = Output(as_json=json, quiet=quiet)
+    flags = EngineFlags(
+        engine=engine,
+        num_workers=num_workers,
+        worker_gpus=worker_gpus,
+        write_sbatch=write_sbatch,
+        num_tasks=num_tasks,
+        sbatch=sbatch or (),
+        merge=merge,
+    )
     listing = list_sources(sources, _labels(category, license, credit), limit, out=out)
     options = _editor_options(
         settings or [], price, provider, token, timeout, revision, dtype, device, offload,
         trust_remote_code,
     )  # fmt: skip
+    instructions = read_instructions(prompts)
+    listing = with_prompts(listing, instructions)
     run = Synthesis(
         listing.sources,
-        read_instructions(prompts),
+        instructions,
         open_editor(editor, options),
         out,
         SynthOptions(
@@ -156,14 +190,34 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     )
     quote = run.quote()
     if dry_run:
-        _show_quote(screen, quote, run)
+        show_quote(screen, quote, run, seconds, accepted)
+        return
+    if flags.batch_written("ggt-synth", screen):
         return
     _agree(screen, quote, asked=yes)
     try:
-        _show_report(screen, out, listing, run.run())
+        report = run.run() if engine == "local" else _spread(run, editor, options, flags, screen)
+        if report:
+            show_report(screen, out, listing, report)
     except KeyboardInterrupt:
         screen.remark("Stopped. The same command goes on from here.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _spread(
+    run: Synthesis, editor: str, options: EditorOptions, flags: EngineFlags, screen: Output
+) -> SynthReport | None:
+    """Let many workers do it; ``None`` where this was one task of an array."""
+    from functools import partial
+
+    from ggt_hf.synthesis.editors.opening import open_editor
+    from ggt_hf.synthesis.spread import synthesise_spread
+
+    options_here = flags.options(run.editor.num_parallel, quiet=screen.quiet)
+    found = synthesise_spread(run, partial(open_editor, editor, options), options_here)
+    if found.report is None:
+        tell_task(found.stage, screen)
+    return found.report
 
 
 def _labels(category: str | None, license: str, credit: str | None) -> Any:
@@ -216,39 +270,11 @@ def _editor_options(
     )
 
 
-def _show_quote(screen: Output, quote: Quote, run: Synthesis) -> None:
-    fields = {
-        "num_wanted": len(run.units),
-        "num_calls": quote.num_calls,
-        "editor": run.editor.id,
-        "revision": run.editor.revision,
-        "price": quote.price,
-        "least": round(quote.least, 6),
-        "most": round(quote.most, 6),
-        "spent": round(quote.spent, 6),
-        "num_unknown": quote.num_unknown,
-        "max_cost": quote.max_cost,
-    }
-    screen.result(fields, f"{_sum_up(quote)}. Nothing was touched.")
-
-
-def _sum_up(quote: Quote) -> str:
-    """Return a quote as a sentence without its end."""
-    made = f"{quote.num_calls:,} candidate{'s' * (quote.num_calls != 1)} to make"
-    if not quote.price:
-        return f"{made}, free"
-    unknown = f" ({quote.num_unknown} calls of unknown end among it)" if quote.num_unknown else ""
-    return (
-        f"{made} at {quote.price:.3f} USD: {quote.least:.2f} USD, at most {quote.most:.2f} USD "
-        f"with retries; {quote.spent:.2f} of {quote.max_cost or 0:.2f} USD spent so far{unknown}"
-    )
-
-
 def _agree(screen: Output, quote: Quote, *, asked: bool) -> None:
     """Tell the price, and go on only with consent."""
     import sys
 
-    screen.remark(f"{_sum_up(quote)}.")
+    screen.remark(f"{sum_up(quote)}.")
     if not quote.price or not quote.num_calls or asked:
         return
     if not sys.stdin.isatty():
@@ -258,61 +284,3 @@ def _agree(screen: Output, quote: Quote, *, asked: bool) -> None:
         )
     if not typer.confirm(f"Spend up to {quote.most:.2f} USD?", err=True):
         raise typer.Exit(1)
-
-
-def _show_report(screen: Output, out: Path, listing: SourceList, report: SynthReport) -> None:
-    for path, why in listing.problems[:_NUM_SHOWN]:
-        screen.remark(f"  - {path}: {why}")
-    for failure in report.failures[:_NUM_SHOWN]:
-        screen.remark(f"  - {failure.key}: {failure.outcome}: {failure.detail}")
-    if len(report.failures) > _NUM_SHOWN:
-        screen.remark(f"  ... {len(report.failures) - _NUM_SHOWN} more in {out}/failures.jsonl")
-    num_failed = len(report.failures) + len(listing.problems)
-    fields = {
-        "path": str(out / "candidates.jsonl"),
-        "num_wanted": report.num_units + len(listing.problems),
-        "num_made": report.num_made,
-        "num_reused": report.num_reused,
-        "num_failed": num_failed,
-        "num_left": report.num_left,
-        "failures": report.counts,
-        "spent": round(report.spent, 6),
-        "num_unknown": report.num_unknown,
-        "num_accepted": report.num_accepted,
-        "cost_per_accepted": report.cost_per_accepted,
-    }
-    screen.result(fields, _summary(out, report, num_failed))
-    if report.stopped:
-        raise report.stopped
-    if not report.complete or listing.problems:
-        screen.remark(f"  next: {_next_step(report, num_bad=len(listing.problems))}")
-        raise typer.Exit(1)
-
-
-def _summary(out: Path, report: SynthReport, num_failed: int) -> str:
-    parts = [f"{report.num_made:,} made", f"{report.num_reused:,} there already"]
-    if num_failed:
-        kinds = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items())
-        parts.append(f"{num_failed:,} failed" + (f" ({kinds})" if kinds else ""))
-    if report.num_left:
-        parts.append(f"{report.num_left:,} not reached")
-    if report.spent:
-        unknown = f", {report.num_unknown} calls of unknown end" if report.num_unknown else ""
-        parts.append(f"{report.spent:.2f} USD spent{unknown}")
-    if report.cost_per_accepted is not None and report.spent:
-        parts.append(f"{report.cost_per_accepted:.3f} USD an accepted pair")
-    return f"{out}/candidates.jsonl: {'; '.join(parts)}"
-
-
-def _next_step(report: SynthReport, *, num_bad: int) -> str:
-    """Return what to do about what is missing, as an imperative sentence."""
-    counts = report.counts
-    if counts.get("unknown"):
-        return "Add --retry-unknown to ask again where an answer was lost; it may be paid twice."
-    if counts.get("unanswered"):
-        return "Run the same command again later: the service did not take every call."
-    if num_bad or counts.get("bad_input"):
-        return "Mend or remove the photographs named above; all others are done."
-    if report.num_left:
-        return "Run the same command again."
-    return "Raise --attempts, change the prompts or the editor, or leave the failures out."

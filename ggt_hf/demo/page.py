@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
 from ggt_hf.data.reading.reader import open_dataset
-from ggt_hf.demo.report import DemoReport, Target
-from ggt_hf.images import inspect
+from ggt_hf.demo.passage import encoded_image, target_comparison
+from ggt_hf.demo.report import DemoReport
 from ggt_hf.pages.comparison import (
     Comparison,
     ComparisonGroup,
     ComparisonPage,
-    EncodedImage,
     PageTable,
 )
-from ggt_hf.records import DEGRADATIONS, Pair
+from ggt_hf.records import DEGRADATIONS, OUTCOMES, Check, Pair
 
 if TYPE_CHECKING:
     from ggt_hf.data.reading.store import PairStore
+
+
+_NAMES = {"low_light": "low light", "old_photo": "old photo"}
 
 
 def write_page(report: DemoReport, next_commands: Mapping[str, str]) -> None:
@@ -28,53 +31,80 @@ def write_page(report: DemoReport, next_commands: Mapping[str, str]) -> None:
         page = ComparisonPage(
             title="Low quality in, ground truth out",
             lead=(
-                "What this machine has just done: pairs built into shards, validated, loaded and "
-                "streamed, and targets made of really degraded photographs, each with what quality "
-                "control said of it. Drag a slider, or focus it and use the arrow keys."
+                "What this machine has just done, offline. First: a target for each of a few "
+                "really degraded photographs, which have none: observed, prompted, edited, "
+                "measured and judged, each decision with its reason. Then: pairs that were built "
+                "into shards, validated, loaded and streamed. Drag a slider, or focus it and use "
+                "the arrow keys."
             ),
-            facts={
-                "Pairs": f"{store.info.num_pairs}",
-                "Megabytes": f"{store.info.num_bytes / 1e6:.1f}",
-                "Targets made": f"{len(report.targets)}",
-                "Targets accepted": f"{sum(t.verdict.accepted for t in report.targets)}",
-                "Seconds": f"{sum(report.seconds.values()):.0f}",
-            },
-            tables=[_counts(store), _files(store)],
+            facts=_facts(report, store),
+            tables=[*_trials(report), _counts(store), _files(store)],
             next_commands=next_commands,
             groups=[*_targets(report), *_pairs(store)],
         )
     page.write(report.page)
 
 
+def _facts(report: DemoReport, store: PairStore) -> dict[str, str]:
+    """Return the way of the data in numbers: how many were left after each step."""
+    passed = {
+        stage: sum(check.stage == stage and check.passed is True for check in _checks(report))
+        for stage in ("metrics", "vlm")
+    }
+    made = {
+        "Photographs": f"{len(report.targets)}",
+        "Passed measuring": f"{passed['metrics']}",
+        "Passed the judge": f"{passed['vlm']}",
+        "Built into pairs": f"{report.num_generated}",
+    }
+    return {
+        **(made if report.targets else {}),
+        "Sample pairs": f"{store.info.num_pairs}",
+        "Seconds in all": f"{sum(report.seconds.values()):.0f}",
+    }
+
+
+def _checks(report: DemoReport) -> Iterator[Check]:
+    return (check for target in report.targets for check in target.verdict.checks)
+
+
 def _targets(report: DemoReport) -> list[ComparisonGroup]:
     if not report.targets:
         return []
-    shown = [_target(report, target) for target in report.targets]
-    return [ComparisonGroup(heading="targets of real photographs", comparisons=shown)]
+    outcomes = Counter(target.verdict.outcome for target in report.targets)
+    said = ", ".join(f"{outcomes[word]} {word}" for word in OUTCOMES if outcomes[word])
+    lead = (
+        f"{said[:1].upper()}{said[1:]}. The editor is a chain of classical filters: it shows the "
+        "way, and removes neither rain nor scratches, which is what quality control has to notice. "
+        "A generative editor comes in by ggt synth --editor, a larger judge by ggt qc --judge."
+    )
+    shown = [target_comparison(report, target) for target in report.targets]
+    return [
+        ComparisonGroup(
+            heading="Real photographs, and their verdicts", lead=lead, comparisons=shown
+        )
+    ]
 
 
-def _target(report: DemoReport, target: Target) -> Comparison:
-    candidate, verdict = target.candidate, target.verdict
-    before, after = (
-        _image((report.candidates / path).read_bytes(), candidate.key)
-        for path in (candidate.lq_path, candidate.gt_path)
-    )
-    said = {True: "yes", False: "no", None: "cannot say"}
-    return Comparison(
-        title=candidate.key,
-        before=before,
-        after=after,
-        width=candidate.width,
-        height=candidate.height,
-        after_label="target",
-        badge=verdict.outcome,
-        notes=[
-            f"asked: {candidate.prompt}",
-            *(f"{c.stage}: {said[c.passed]}. {c.reason}" for c in verdict.checks),
-            f"made by {candidate.editor_id} · {candidate.license}",
-            candidate.credit or "no credit asked",
-        ],
-    )
+def _trials(report: DemoReport) -> list[PageTable]:
+    """Return what the judge was shown to see before it judged anything."""
+    if not report.trials:
+        return []
+    return [
+        PageTable(
+            heading="What the judge was shown to see",
+            columns=["fault planted into good targets", "ranked right", "the judge"],
+            rows=[
+                [
+                    trial.fault.replace("_", " "),
+                    f"{trial.right} of {trial.total}",
+                    "sees it" if trial.seen else "was not shown to see it",
+                ]
+                for trial in report.trials
+            ],
+            note="A judge is tried before it judges; where it is blind, its verdicts say so.",
+        )
+    ]
 
 
 def _pairs(store: PairStore) -> list[ComparisonGroup]:
@@ -82,7 +112,7 @@ def _pairs(store: PairStore) -> list[ComparisonGroup]:
     for row in store.manifest:
         groups[row.category].append(_pair(store.pair(row), row.width, row.height))
     return [
-        ComparisonGroup(heading=name.replace("_", " "), comparisons=comparisons)
+        ComparisonGroup(heading=f"Pairs: {_NAMES.get(name, name)}", comparisons=comparisons)
         for name, comparisons in groups.items()
     ]
 
@@ -91,8 +121,8 @@ def _pair(pair: Pair, width: int, height: int) -> Comparison:
     info = pair.info
     return Comparison(
         title=info.key,
-        before=_image(pair.lq, info.key),
-        after=_image(pair.gt, info.key),
+        before=encoded_image(pair.lq, info.key),
+        after=encoded_image(pair.gt, info.key),
         width=width,
         height=height,
         badge=info.origin,
@@ -100,13 +130,9 @@ def _pair(pair: Pair, width: int, height: int) -> Comparison:
     )
 
 
-def _image(data: bytes, name: str) -> EncodedImage:
-    return EncodedImage(data=data, format=inspect(data, name).format)
-
-
 def _counts(store: PairStore) -> PageTable:
     return PageTable(
-        heading="Counts",
+        heading="Pairs of the sample",
         columns=["split", *DEGRADATIONS],
         rows=[
             [split, *(str(row.get(name, 0)) for name in DEGRADATIONS)]
@@ -130,4 +156,5 @@ def _files(store: PairStore) -> PageTable:
             [CARD_PATH, "the card, which makes load_dataset read it right", ""],
         ],
         note=f"Below {store.name}. Root hash {store.info.root_hash}.",
+        folded=True,
     )

@@ -8,17 +8,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ggt_hf.records import Candidate, Verdict
+from ggt_hf.records import Candidate, Prompt, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
     """A target made of a really degraded photograph, and what quality control said of it."""
 
+    prompt: Prompt
+    """What was asked for, with the observation that it was written from."""
     candidate: Candidate
     """What was made; its paths are relative to the candidates' folder."""
     verdict: Verdict
     """Every check with its reason."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """How the judge did with one kind of planted fault, before it judged anything."""
+
+    fault: str
+    """The kind."""
+    right: int
+    """Cases that it ranked right."""
+    total: int
+    """Cases in all."""
+    seen: bool
+    """Whether it was shown to see this kind."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -35,6 +51,10 @@ class DemoReport:
     """Pairs built, and then validated, loaded and streamed."""
     targets: list[Target] = field(default_factory=list)
     """Targets made of the sample's really degraded photographs; empty where that was left out."""
+    trials: list[Trial] = field(default_factory=list)
+    """How the judge was tried."""
+    num_generated: int = 0
+    """Pairs in the dataset of the accepted targets."""
     generated: Path | None = None
     """The dataset of the targets that were accepted; ``None`` where none was."""
     left_out: str | None = None

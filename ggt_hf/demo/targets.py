@@ -1,18 +1,23 @@
 """The sample's really degraded photographs: prompted, edited, controlled, built into pairs.
 
-The editor is a chain of classical filters, and quality control measures only: enough to show
-the way. Judge and reviewer are `ggt qc` and `ggt review`; other editors: `ggt synth --editor`.
+The editor is a chain of classical filters and removes no rain, so that little is accepted: enough
+to show the way. The third stage, people, is `ggt review`; other editors: `ggt synth --editor`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ggt_hf.demo.report import DemoReport, Steps, Target
+from ggt_hf.demo.report import DemoReport, Steps, Target, Trial
 from ggt_hf.errors import MissingExtraError
 from ggt_hf.images import inspect
 from ggt_hf.records import Source
+
+if TYPE_CHECKING:
+    from ggt_hf.quality.candidate_folder import CandidateFolder
+    from ggt_hf.quality.control import ControlReport
 
 PROMPTS = "prompts.jsonl"
 PAIRS = "pairs.jsonl"
@@ -39,7 +44,7 @@ def run_targets(report: DemoReport, steps: Steps) -> None:
     with steps.step("synth") as say:
         say(_synthesise(report, sources))
     with steps.step("qc") as say:
-        say(_control(report))
+        say(_control(report, sources))
     with steps.step("collect") as say:
         say(_build(report))
 
@@ -67,15 +72,14 @@ def _sources() -> list[Source]:
 
 
 def _prompt(report: DemoReport, pictures: list[Path]) -> str:
+    from ggt_hf.engines import EngineOptions
     from ggt_hf.synthesis.prompt_file import write_prompts
-    from ggt_hf.synthesis.prompting import AdaptivePrompter
-    from ggt_hf.vlm import RULES, load
+    from ggt_hf.synthesis.prompters import PrompterChoice
 
-    prompter = AdaptivePrompter(load(RULES))
-    out = report.out / PROMPTS
+    choice, out = PrompterChoice(), report.out / PROMPTS
     out.unlink(missing_ok=True)
-    rows = list(write_prompts(pictures, prompter.prompts, out=out))
-    return f"{sum(row.prompt is not None for row in rows)} prompts from image statistics"
+    made = write_prompts(pictures, choice.open, out, EngineOptions(num_workers=1, quiet=True))
+    return f"{made.num_units - len(made.failures)} photographs observed by {choice.model}"
 
 
 def _synthesise(report: DemoReport, sources: list[Source]) -> str:
@@ -93,24 +97,53 @@ def _synthesise(report: DemoReport, sources: list[Source]) -> str:
     return f"{made.num_made + made.num_reused} targets by classical filters, at no cost"
 
 
-def _control(report: DemoReport) -> str:
+def _control(report: DemoReport, sources: list[Source]) -> str:
     from ggt_hf.quality.candidate_folder import CandidateFolder
+    from ggt_hf.quality.choosing import ExaminerChoice
     from ggt_hf.quality.control import control
-    from ggt_hf.quality.examiners import MetricExaminer
+    from ggt_hf.quality.examiners import JudgeExaminer
     from ggt_hf.quality.thresholds import default_thresholds
 
     folder = CandidateFolder(report.candidates)
-    examiner = MetricExaminer(thresholds=default_thresholds())
-    judged = control(folder, report.candidates, [examiner])
+    examiners = ExaminerChoice(
+        stages=("metrics", "vlm"),
+        candidates=report.candidates,
+        out=report.candidates,
+        thresholds=default_thresholds(),
+    ).open()
+    report.trials = [
+        Trial(fault=kind.kind, right=kind.right, total=kind.total, seen=kind.seen)
+        for examiner in examiners
+        if isinstance(examiner, JudgeExaminer)
+        for kind in examiner.calibration.kinds
+    ]
+    judged = control(folder, report.candidates, examiners)
+    report.targets = _targets(report, sources, folder, judged)
+    outcomes = Counter(target.verdict.outcome for target in report.targets)
+    said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    return f"{said}: measured, then judged"
+
+
+def _targets(
+    report: DemoReport, sources: list[Source], folder: CandidateFolder, judged: ControlReport
+) -> list[Target]:
+    """Return what was made, accepted ones first."""
+    from ggt_hf.synthesis.prompt_file import read_prompts
+
+    prompts = read_prompts(report.out / PROMPTS)
+    paths = {source.key: source.path for source in sources}
     verdicts = {verdict.key: verdict for verdict in judged.verdicts}
-    report.targets = [
-        Target(candidate=candidate, verdict=verdicts[candidate.key])
+    targets = [
+        Target(
+            prompt=prompts[paths[candidate.source_key]],
+            candidate=candidate,
+            verdict=verdicts[candidate.key],
+        )
         for candidate in folder.candidates
         if candidate.key in verdicts
     ]
-    outcomes = Counter(target.verdict.outcome for target in report.targets)
-    said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-    return f"{said} by measurement alone"
+    order = ("accepted", "undecided", "rejected")
+    return sorted(targets, key=lambda target: order.index(target.verdict.outcome))
 
 
 def _build(report: DemoReport) -> str:
@@ -124,4 +157,5 @@ def _build(report: DemoReport) -> str:
     write_pairs(report.candidates / CANDIDATES, report.candidates / VERDICTS, pairs)
     report.generated = report.out / GENERATED
     info = build_dataset(pairs, report.generated, overwrite=True, quiet=True)
+    report.num_generated = info.num_pairs
     return f"{info.num_pairs} accepted pairs into {report.generated}"

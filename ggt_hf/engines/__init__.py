@@ -7,16 +7,18 @@ by key: the same bytes whatever the engine, the number of workers and the interr
 
 from __future__ import annotations
 
-from ggt_hf.engines.run import merge_stage, run_stage
+from ggt_hf.engines.run import EngineOptions, carry_out, merge_stage, run_stage
 from ggt_hf.engines.sbatch import write_sbatch
 from ggt_hf.engines.stage import ENGINES, Engine, Failure, StageReport, Unit
 
 __all__ = [
     "ENGINES",
     "Engine",
+    "EngineOptions",
     "Failure",
     "StageReport",
     "Unit",
+    "carry_out",
     "merge_stage",
     "run_stage",
     "write_sbatch",

@@ -20,17 +20,16 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from ggt_hf.engines.stage import Stage
+from ggt_hf.engines.stage import Outcome, Stage
 from ggt_hf.errors import FormatError, UsageError
-from ggt_hf.stages import read_rows, rewrite, to_line
+from ggt_hf.stages import read_rows, rewrite, settle
 
-Outcome = Mapping[str, Any]
-"""``key`` and ``unit``, and either ``row`` or ``error``."""
+Publish = Callable[[Mapping[str, Outcome]], object]
+"""Writes a manifest of another format, from the outcome of every unit by its key."""
 
 _NO_LOCKS_HERE = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 """What flock says on network file systems that were mounted without locks."""
@@ -41,10 +40,13 @@ class Ledger:
 
     Args:
         out: the manifest.
+        publish: writes it, where it has a format of its own; then nothing is read from it, and
+            units are those that it lacks. ``None`` = the format above.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, publish: Publish | None = None) -> None:
         self.out = out
+        self._publish = publish
         self.failed = out.with_name(f"{out.name.removesuffix('.jsonl')}.failed.jsonl")
         self.parts = out.with_name(f".{out.name}.parts")
 
@@ -93,18 +95,24 @@ class Ledger:
 
     def publish(self, stage: Stage, known: Mapping[str, Outcome]) -> None:
         """Write the manifest and the failures, each at once, and remove the parts."""
+        if self._publish is None:
+            self._write(stage, known)
+        else:
+            self._publish(known)
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+    def _write(self, stage: Stage, known: Mapping[str, Outcome]) -> None:
         rows, failures = [], []
         for key, unit in stage.digests.items():
             if "row" in known[key]:
                 rows.append({"key": key, **known[key]["row"], "unit": unit})
             else:
                 failures.append({"key": key, "error": known[key]["error"], "unit": unit})
-        _replace(self.out, rows)
+        settle(self.out, rows)
         if failures:
-            _replace(self.failed, failures)
+            settle(self.failed, failures)
         else:
             self.failed.unlink(missing_ok=True)
-        shutil.rmtree(self.parts, ignore_errors=True)
 
     def _locked(self, kind: int) -> int:
         lock = self.parts / "lock"
@@ -126,7 +134,7 @@ class Ledger:
             os.close(handle)  # a run that ended just now took the folder away
 
     def _recorded(self) -> Iterator[Outcome]:
-        for number, row in read_rows(self.out):
+        for number, row in read_rows(self.out) if self._publish is None else ():
             key, unit = row.pop("key", None), row.pop("unit", None)
             if key is None or unit is None:
                 raise FormatError(
@@ -136,13 +144,3 @@ class Ledger:
             yield {"key": key, "unit": unit, "row": row}
         for path in [self.failed, *sorted(self.parts.glob("*.jsonl"))]:
             yield from (row for _, row in read_rows(path))
-
-
-def _replace(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows, unless the file holds exactly them."""
-    try:
-        if path.read_bytes() == b"".join(map(to_line, rows)):
-            return
-    except FileNotFoundError:
-        pass
-    rewrite(path, rows)

@@ -26,6 +26,8 @@ from ggt_hf.stages import LineLog
 _LARGEST_CHUNK = 32
 _READY, _DONE = "ready", "done"
 
+Batch = Sequence[Unit]
+
 
 def cpu_count() -> int:
     """Return the cores this process may use."""
@@ -33,7 +35,7 @@ def cpu_count() -> int:
 
 
 def chunk_size(num_left: int, num_workers: int) -> int:
-    """Return how many units to hand over at once: many at first, single ones at the end."""
+    """Return how many batches to hand over at once: many at first, single ones at the end."""
     return max(1, min(_LARGEST_CHUNK, num_left // (8 * num_workers)))
 
 
@@ -59,20 +61,22 @@ def work_off(
         UsageError: the work cannot travel to another process.
         StageError: the set-up failed, or a worker could not go on for another cause than a unit.
     """
-    num_workers = min(num_workers or cpu_count(), len(units))
+    batches = recipe.batches(units)
+    num_workers = min(num_workers or cpu_count(), len(batches))
     if num_workers > 1:
         refuse_unpicklable(recipe)
         with LineLog(ledger.new_part()) as log, _Pool(recipe, ledger, num_workers, log) as pool:
-            pool.work_off(units, advance)
+            pool.work_off(batches, advance)
         return
     try:
         attempt = recipe.prepare()
     except Exception as error:
         raise setup_failed(error) from error
     with LineLog(ledger.new_part()) as log:
-        for unit in units:
-            log.append(attempt(unit))
-            advance()
+        for batch in batches:
+            for outcome in attempt(batch):
+                log.append(outcome)
+            advance(len(batch))
 
 
 def refuse_unpicklable(recipe: Recipe) -> None:
@@ -97,7 +101,7 @@ def setup_failed(error: BaseException) -> GgtError:
 
 
 class _Process:
-    """One worker process, and the units it was given and has not answered for."""
+    """One worker process, and the batches it was given and has not answered for."""
 
     def __init__(self, recipe: Recipe, part: Path) -> None:
         context = get_context("spawn")
@@ -105,13 +109,13 @@ class _Process:
         self.process = context.Process(target=_serve, args=(theirs, recipe, part), daemon=True)
         self.process.start()
         theirs.close()  # so that its end of the pipe dies with it
-        self.pending: deque[Unit] = deque()
+        self.pending: deque[Batch] = deque()
         self.ready = False
 
-    def give(self, units: Sequence[Unit]) -> None:
-        self.pending.extend(units)
+    def give(self, batches: Sequence[Batch]) -> None:
+        self.pending.extend(batches)
         with suppress(BrokenPipeError, ConnectionResetError):  # its end is noticed when reading
-            self.pipe.send(list(units))
+            self.pipe.send(list(batches))
 
     def stop(self) -> None:
         self.pipe.close()
@@ -120,7 +124,7 @@ class _Process:
 
 
 class _Pool:
-    """Processes that share one queue of units."""
+    """Processes that share one queue of batches."""
 
     def __init__(self, recipe: Recipe, ledger: Ledger, size: int, log: LineLog) -> None:
         self._recipe, self._ledger, self._log = recipe, ledger, log
@@ -134,9 +138,9 @@ class _Pool:
         for process in self._processes:
             process.stop()
 
-    def work_off(self, units: Sequence[Unit], advance: Advance) -> None:
-        queue = deque(units)
-        left = len(queue)
+    def work_off(self, batches: Sequence[Batch], advance: Advance) -> None:
+        queue = deque(batches)
+        left = sum(map(len, batches))
         for _ in range(self._size):
             self._start()
         while left:
@@ -146,7 +150,7 @@ class _Pool:
                 left -= done
                 advance(done)
 
-    def _hear(self, process: _Process, queue: deque[Unit]) -> int:
+    def _hear(self, process: _Process, queue: deque[Batch]) -> int:
         """Take one message; return how many units it finished."""
         try:
             message = process.pipe.recv()
@@ -154,15 +158,14 @@ class _Pool:
             return self._bury(process, queue)
         if isinstance(message, BaseException):
             raise message
-        if message == _DONE:
-            process.pending.popleft()
+        finished = len(process.pending.popleft()) if message == _DONE else 0
         process.ready = True
         if len(process.pending) <= 1 and queue:  # one ahead, so that it never waits
             size = min(len(queue), chunk_size(len(queue), self._size))
             process.give([queue.popleft() for _ in range(size)])
-        return int(message == _DONE)
+        return finished
 
-    def _bury(self, process: _Process, queue: deque[Unit]) -> int:
+    def _bury(self, process: _Process, queue: deque[Batch]) -> int:
         """Blame the unit that a dead process had in hand, and start another process."""
         process.process.join()
         self._processes.remove(process)
@@ -173,22 +176,24 @@ class _Pool:
                 hint="Look above for its last words; it may have run out of memory: "
                 "use fewer workers.",
             )
-        if process.pending:
-            unit = process.pending.popleft()
-            digest = unit.digest(self._recipe.fingerprint)
-            self._log.append({"key": unit.key, "unit": digest, "error": how})
-            queue.extendleft(reversed(process.pending))
-            self._start()
-            return 1
         self._start()
-        return 0
+        if not process.pending:
+            return 0
+        batch, *others = process.pending
+        queue.extendleft(reversed(others))
+        if len(batch) > 1:  # none can be blamed yet
+            queue.extend([unit] for unit in batch)
+            return 0
+        digest = batch[0].digest(self._recipe.fingerprint)
+        self._log.append({"key": batch[0].key, "unit": digest, "error": how})
+        return 1
 
     def _start(self) -> None:
         self._processes.append(_Process(self._recipe, self._ledger.new_part()))
 
 
 def _serve(pipe: Connection, recipe: Recipe, part: Path) -> None:
-    """Be a worker: set up once, then answer for each unit until the pipe breaks."""
+    """Be a worker: set up once, then answer for each batch until the pipe breaks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends the workers
     try:
         attempt = recipe.prepare()
@@ -197,7 +202,11 @@ def _serve(pipe: Connection, recipe: Recipe, part: Path) -> None:
         return
     with suppress(EOFError, BrokenPipeError, ConnectionResetError), LineLog(part) as log:
         pipe.send(_READY)
-        while True:
-            for unit in pipe.recv():
-                log.append(attempt(unit))
-                pipe.send(_DONE)
+        try:
+            while True:
+                for batch in pipe.recv():
+                    for outcome in attempt(batch):
+                        log.append(outcome)
+                    pipe.send(_DONE)
+        except (GgtError, OSError) as error:  # what no unit caused, such as a full disk
+            pipe.send(error)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ggt_hf.errors import UsageError
+from ggt_hf.errors import (
+    AnswerError,
+    BudgetError,
+    EditorError,
+    GgtError,
+    MissingExtraError,
+    ModelError,
+    UsageError,
+    WriteError,
+)
 from ggt_hf.stages import to_line
 
 Engine = Literal["local", "slurm", "ray"]
@@ -22,11 +31,21 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 Row = Mapping[str, Any]
 """What work makes of a unit: JSON values by name."""
 
-Work = Callable[..., Row]
-"""``work(unit)``, or ``work(state, unit)`` where a set-up makes a state; picklable."""
+Work = Callable[..., Any]
+"""``work(unit)``, or ``work(state, unit)`` where a set-up makes a state; picklable. It returns a
+`Row`; with a batch size it is given a list of units, and returns a row or an error for each."""
 
 Setup = Callable[[], Any]
 """Makes what every unit needs and only one copy a worker may be made of: a loaded model."""
+
+Outcome = Mapping[str, Any]
+"""``key`` and ``unit``, and either ``row`` or ``error``."""
+
+Attempt = Callable[[Sequence["Unit"]], list[dict[str, Any]]]
+"""Turns a batch of units into their outcomes."""
+
+_ENDING = (BudgetError, EditorError, MissingExtraError, ModelError, UsageError, WriteError)
+"""What every further unit would meet as well."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,17 +147,47 @@ class Recipe:
     """What each worker does first; ``None`` = nothing."""
     fingerprint: str
     """As `Stage.fingerprint`."""
+    batch_size: int | None = None
+    """Units that the work takes at once; ``None`` = one, and not in a list."""
 
-    def prepare(self) -> Callable[[Unit], dict[str, Any]]:
-        """Do the set-up once; return what turns a unit into its outcome and never raises."""
+    def batches(self, units: Sequence[Unit]) -> list[Sequence[Unit]]:
+        """Cut units into batches, in their order."""
+        size = self.batch_size or 1
+        return [units[start : start + size] for start in range(0, len(units), size)]
+
+    def prepare(self) -> Attempt:
+        """Do the set-up once; return what turns a batch into its outcomes.
+
+        It raises only what ends the stage: a model that is gone, a disk that is full.
+        """
         work = self.work if self.setup is None else partial(self.work, self.setup())
+        if self.batch_size is None:
+            work = partial(_singly, work)
         return partial(_attempt, work, self.fingerprint)
 
 
-def _attempt(work: Work, fingerprint: str, unit: Unit) -> dict[str, Any]:
+def _singly(work: Work, units: Sequence[Unit]) -> list[Any]:
+    return [work(unit) for unit in units]
+
+
+def _attempt(work: Work, fingerprint: str, units: Sequence[Unit]) -> list[dict[str, Any]]:
+    try:
+        rows = work(units)
+    except Exception as error:
+        if ends_stage(error):
+            raise
+        if len(units) > 1:  # who it is of them shows when each is tried alone
+            return [found for unit in units for found in _attempt(work, fingerprint, [unit])]
+        rows = [error]
+    return [_outcome(*both, fingerprint) for both in zip(units, rows, strict=True)]
+
+
+def _outcome(unit: Unit, found: Row | Exception, fingerprint: str) -> dict[str, Any]:
     outcome: dict[str, Any] = {"key": unit.key, "unit": unit.digest(fingerprint)}
     try:
-        row = dict(work(unit))
+        if isinstance(found, Exception):
+            raise found
+        row = dict(found)
         if row.get("key", unit.key) != unit.key or "unit" in row:
             raise ValueError("a row may not name another key, nor hold a field called unit")
         to_line(row)
@@ -147,6 +196,13 @@ def _attempt(work: Work, fingerprint: str, unit: Unit) -> dict[str, Any]:
     return outcome | {"row": row}
 
 
+def ends_stage(error: BaseException) -> bool:
+    """Say whether an error is no unit's own, so that to go on would be in vain."""
+    return isinstance(error, _ENDING) and not isinstance(error, AnswerError)
+
+
 def describe(error: BaseException) -> str:
-    """Return an error's kind and message in one line."""
+    """Return an error in one line: its kind and message, or what our own says by itself."""
+    if isinstance(error, GgtError):
+        return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ggt_hf.pages.rendering import render
 from ggt_hf.records import ImageFormat
@@ -24,6 +25,28 @@ class EncodedImage:
     def uri(self) -> str:
         """The picture as a ``data:`` URI."""
         return f"data:image/{self.format};base64,{base64.b64encode(self.data).decode()}"
+
+
+Tone = Literal["plain", "good", "bad", "open"]
+"""What a word means for the reader: nothing in particular, yes, no, or not known yet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """What happened to a picture at one point of its way."""
+
+    name: str
+    """The step, in a word: ``measured``."""
+    text: str
+    """What came of it."""
+    tone: Tone = "plain"
+    """Whether that is good."""
+    said: str | None = None
+    """The outcome in a word, shown before the text: ``passed``."""
+    chips: Sequence[str] = ()
+    """Short findings, each by itself."""
+    more: str | None = None
+    """A longer text, folded away until it is asked for; its lines are kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +69,10 @@ class Comparison:
     """What `after` is, in a word."""
     badge: str | None = None
     """A word that must not be overlooked, as ``synthetic``."""
+    badge_tone: Tone = "open"
+    """What that word means."""
+    steps: Sequence[Step] = ()
+    """Its way here, beside the slider."""
     notes: Sequence[str] = ()
     """Lines below the slider: prompt, scores, licence, credit."""
 
@@ -58,6 +85,13 @@ class ComparisonGroup:
     """Shown above them and in the page's navigation."""
     comparisons: Sequence[Comparison]
     """In the order in which they are to be shown."""
+    lead: str | None = None
+    """A sentence below the heading."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether one comparison takes the whole width: its steps stand beside it."""
+        return any(comparison.steps for comparison in self.comparisons)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +106,8 @@ class PageTable:
     """Cells, as text."""
     note: str | None = None
     """A sentence below it."""
+    folded: bool = False
+    """Whether it is folded away until it is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,9 +121,9 @@ class ComparisonPage:
     groups: Sequence[ComparisonGroup]
     """The sliders."""
     tables: Sequence[PageTable] = ()
-    """Facts, above the sliders."""
+    """Facts, below the sliders."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """A few large numbers: label -> value."""
+    """A few large numbers, above all else: label -> value."""
     next_commands: Mapping[str, str] = field(default_factory=dict)
     """What to run next: command -> what it does."""
 

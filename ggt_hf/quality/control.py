@@ -20,7 +20,7 @@ from ggt_hf.quality.examiners import Examiner
 from ggt_hf.quality.lookahead import Pool, open_pool
 from ggt_hf.quality.verdict_file import StoredVerdict, read_stored, to_row
 from ggt_hf.records import OUTCOMES, STAGES, Candidate, Check, Stage, Verdict
-from ggt_hf.stages import VERDICTS, LineLog, rewrite, to_line
+from ggt_hf.stages import VERDICTS, LineLog, settle
 
 
 @dataclass(kw_only=True, slots=True)
@@ -61,15 +61,19 @@ class ControlReport:
 
 
 @dataclass(slots=True)
-class _Unit:
+class Passage:
     """One candidate on its way through the stages."""
 
     candidate: Candidate
+    """Who."""
     earlier: Mapping[Stage, Check]
     """Checks of the same pictures from an earlier run."""
     checks: list[Check] = field(default_factory=list)
+    """Checks that hold: kept ones, and those made."""
     failure: GgtError | None = None
+    """Why it could not be judged."""
     made: int = 0
+    """Checks that were made now."""
 
 
 def control(
@@ -106,8 +110,9 @@ def control(
     stored = read_stored(path)
     report = ControlReport(path=path)
     done: dict[str, StoredVerdict] = {}
+    passages = (passage(c, stored.get(c.key)) for c in folder.candidates)
     with open_pool(num_workers) as pool, LineLog(path) as log:
-        for unit in _flow(folder, stored, examiners, pool, everything=everything):
+        for unit in lead(passages, folder.root, examiners, pool, everything=everything):
             advance()
             key = unit.candidate.key
             if unit.failure:
@@ -119,43 +124,43 @@ def control(
             report.num_kept += len(unit.checks) - unit.made
             if stored.get(key) != done[key]:
                 log.append(to_row(done[key]))
-    _settle(path, done)
+    settle(path, map(to_row, done.values()))
     report.verdicts = [found.verdict for found in done.values()]
     return report
 
 
-def _flow(
-    folder: CandidateFolder,
-    stored: Mapping[str, StoredVerdict],
+def lead(
+    passages: Iterator[Passage],
+    root: Path,
     examiners: Sequence[Examiner],
     pool: Pool,
     *,
     everything: bool,
-) -> Iterator[_Unit]:
-    """Lead every candidate through the stages, in the order of the candidates."""
-    units = (_unit(candidate, stored.get(candidate.key)) for candidate in folder.candidates)
-    flow: Iterator[_Unit] = units
+) -> Iterator[Passage]:
+    """Lead candidates through the stages, in their order; their pictures lie below `root`."""
+    flow = passages
     for examiner in examiners:
-        flow = _stage(flow, folder, examiner, pool, everything)
+        flow = _stage(flow, root, examiner, pool, everything)
     return flow
 
 
-def _unit(candidate: Candidate, found: StoredVerdict | None) -> _Unit:
+def passage(candidate: Candidate, found: StoredVerdict | None) -> Passage:
+    """Return a candidate before its first stage, with the checks of an earlier verdict."""
     same = found is not None and found.pair == pair_id(candidate)
     checks = found.verdict.checks if found and same else ()
-    return _Unit(candidate, {check.stage: check for check in checks})
+    return Passage(candidate, {check.stage: check for check in checks})
 
 
 def _stage(
-    units: Iterator[_Unit],
-    folder: CandidateFolder,
+    units: Iterator[Passage],
+    root: Path,
     examiner: Examiner,
     pool: Pool,
     everything: bool,
-) -> Iterator[_Unit]:
+) -> Iterator[Passage]:
     """One stage: units in, the same units out, in the same order, one check longer."""
 
-    def work(unit: _Unit) -> Candidate | None:
+    def work(unit: Passage) -> Candidate | None:
         refused = any(check.passed is False for check in unit.checks)
         if unit.failure or (refused and not everything):
             return None
@@ -165,20 +170,13 @@ def _stage(
             return None
         return unit.candidate
 
-    for unit, found in pool.map(examiner, folder, work, units):
+    for unit, found in pool.map(examiner, root, work, units):
         if isinstance(found, GgtError):
             unit.failure = found
         elif found is not None:
             unit.checks.append(found)
             unit.made += 1
         yield unit
-
-
-def _settle(path: Path, done: Mapping[str, StoredVerdict]) -> None:
-    """Leave one line a candidate, in the order of the candidates, whatever came in between."""
-    rows = [to_row(found) for found in done.values()]
-    if path.read_bytes() != b"".join(map(to_line, rows)):
-        rewrite(path, rows)
 
 
 def _first_fault(reason: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ggt_hf.errors import FormatError, GgtError, ImageError, IntegrityError, ReadError
-from ggt_hf.quality.candidate_folder import CandidateFolder, read_pictures
+from ggt_hf.quality.candidate_folder import read_pictures
 from ggt_hf.quality.examiners import Examiner
 from ggt_hf.records import Candidate, Check
 
@@ -36,7 +36,7 @@ class Pool:
     def map(
         self,
         examiner: Examiner,
-        folder: CandidateFolder,
+        root: Path,
         work: Callable[[Unit], Candidate | None],
         units: Iterator[Unit],
     ) -> Iterator[tuple[Unit, Found | None]]:
@@ -50,20 +50,20 @@ class Pool:
         for group in groups:
             asked = [(i, c) for i, unit in enumerate(group) if (c := work(unit)) is not None]
             places = [i for i, _ in asked]
-            waiting.append((group, places, self._submit(examiner, folder, [c for _, c in asked])))
+            waiting.append((group, places, self._submit(examiner, root, [c for _, c in asked])))
             if len(waiting) > (self._ahead if examiner.in_processes else 0):
                 yield from _paired(*waiting.popleft())
         while waiting:
             yield from _paired(*waiting.popleft())
 
     def _submit(
-        self, examiner: Examiner, folder: CandidateFolder, candidates: Sequence[Candidate]
+        self, examiner: Examiner, root: Path, candidates: Sequence[Candidate]
     ) -> Future[list[Found]]:
         if candidates and self._executor and examiner.in_processes:
-            return self._executor.submit(_examine, examiner, folder.root, candidates)
+            return self._executor.submit(_examine, examiner, root, candidates)
         done: Future[list[Found]] = Future()
         try:
-            done.set_result(_examine(examiner, folder.root, candidates) if candidates else [])
+            done.set_result(_examine(examiner, root, candidates) if candidates else [])
         except GgtError as error:
             done.set_exception(error)
         return done

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from ggt_hf.quality.calibration import NUM_SCENES, Calibration, calibrate, plant
 from ggt_hf.quality.candidate_folder import CandidateFolder
 from ggt_hf.quality.decisions import read_reviews
 from ggt_hf.quality.examiners import Examiner, JudgeExaminer, MetricExaminer, ReviewExaminer
-from ggt_hf.quality.thresholds import default_thresholds, read_thresholds
+from ggt_hf.quality.thresholds import Thresholds, default_thresholds
 from ggt_hf.records import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -43,7 +45,12 @@ def read_stages(words: str) -> list[Stage]:
 
 
 def open_judge(
-    name: str, *, revision: str | None = None, endpoint: str | None = None, cache: Path | None
+    name: str,
+    *,
+    revision: str | None = None,
+    endpoint: str | None = None,
+    cache: Path | None,
+    max_gap: float | None = None,
 ) -> Judge:
     """Return the judge of that name.
 
@@ -52,6 +59,7 @@ def open_judge(
         revision: commit, tag or branch of a Hub id.
         endpoint: base URL of an OpenAI-compatible server.
         cache: folder of answers; ``None`` keeps none.
+        max_gap: see `JudgeLimits`; ``None`` = ours.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -62,14 +70,17 @@ def open_judge(
     from ggt_hf.vlm import load
 
     vlm = load(name, revision=revision, endpoint=endpoint, cache=cache)
-    return ObservingJudge(vlm) if name in (RULES, EMBEDDED) and not endpoint else VLMJudge(vlm)
+    if name in (RULES, EMBEDDED) and not endpoint:
+        return ObservingJudge(vlm)
+    gap = default_thresholds().judge.max_gap if max_gap is None else max_gap
+    return VLMJudge(vlm, max_gap=gap)
 
 
 def open_examiners(
     stages: Sequence[Stage],
     folder: CandidateFolder,
     *,
-    thresholds: Path | None = None,
+    thresholds: Thresholds | None = None,
     read_text: bool = True,
     judge: Callable[[], Judge],
     in_processes: bool = False,
@@ -82,7 +93,7 @@ def open_examiners(
     Args:
         stages: in the order of `STAGES`.
         folder: the candidates, beside which reviewers' decisions lie.
-        thresholds: limits of stage 1; ``None`` = ours.
+        thresholds: limits of stages 1 and 2; ``None`` = ours.
         read_text: whether stage 1 compares text, by far the slowest of what it does.
         judge: makes the judge of stage 2; called only where that is asked for.
         in_processes: whether that judge may work in many processes.
@@ -91,17 +102,20 @@ def open_examiners(
         tell: called with a line about what takes long.
 
     Raises:
-        UsageError: the thresholds cannot be used.
         ModelError: the judge cannot be used.
     """
     found: list[Examiner] = []
+    limits = thresholds or default_thresholds()
     if "metrics" in stages:
-        limits = read_thresholds(thresholds) if thresholds else default_thresholds()
         found.append(MetricExaminer(thresholds=limits, read_text=read_text))
     if "vlm" in stages:
         chosen = judge()
         known = kept_calibration(chosen, calibrations, num_scenes, tell)
-        found.append(JudgeExaminer(judge=chosen, calibration=known, in_processes=in_processes))
+        found.append(
+            JudgeExaminer(
+                judge=chosen, calibration=known, limits=limits.judge, in_processes=in_processes
+            )
+        )
     if "review" in stages:
         found.append(ReviewExaminer(reviews=read_reviews(folder.root, folder.candidates)))
     return found
@@ -113,16 +127,28 @@ def kept_calibration(
     """Return what a judge was shown to see: as kept in `folder`, else tried now, and kept."""
     name = hashlib.sha256(f"{judge.name} {num_scenes}".encode()).hexdigest()[:16]
     path = folder / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.lock").open("w") as lock:
+        # Of many workers that start at once, one tries the judge, and the others wait for it.
+        with suppress(OSError):  # a disk of a network that knows no locks: each tries for itself
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return _kept(path) or _tried(judge, path, num_scenes, tell)
+
+
+def _kept(path: Path) -> Calibration | None:
     if path.exists():
         try:
             return Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except ValueError as error:
             raise FormatError(f"{path} is no JSON.", hint="Delete it; it is made again.") from error
+    return None
+
+
+def _tried(judge: Judge, path: Path, num_scenes: int, tell: Callable[[str], None]) -> Calibration:
     tell(f"trying the judge {judge.name} on planted faults:")
     made = calibrate(judge, planted_cases(num_scenes))
     for ranking in made.kinds:
         tell(f"  {ranking}")
-    folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(made.to_dict(), indent=2), encoding="utf-8")
     partial.replace(path)

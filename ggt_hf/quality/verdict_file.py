@@ -54,18 +54,27 @@ def read_stored(path: Path) -> dict[str, StoredVerdict]:
     return found
 
 
+def stored_of(row: Mapping[str, Any]) -> StoredVerdict:
+    """Return the verdict that an object says; `to_row` is its inverse.
+
+    Raises:
+        KeyError, TypeError, ValueError: it says none.
+    """
+    checks = tuple(_check(check) for check in row["checks"])
+    key, pair = row["key"], row["pair"]
+    if not isinstance(key, str) or not isinstance(pair, str):
+        raise TypeError("key and pair are text")
+    return StoredVerdict(verdict=Verdict(key=key, checks=checks), pair=pair)
+
+
 def _stored(row: Mapping[str, Any], path: Path, number: int) -> StoredVerdict:
     try:
-        checks = tuple(_check(check) for check in row["checks"])
-        key, pair = row["key"], row["pair"]
-        if not isinstance(key, str) or not isinstance(pair, str):
-            raise TypeError("key and pair are text")
+        return stored_of(row)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(
             f"{path}, line {number}, is no verdict: {error}.",
             hint="Take the line away; ggt qc judges the candidate again.",
         ) from error
-    return StoredVerdict(verdict=Verdict(key=key, checks=checks), pair=pair)
 
 
 def _check(data: Mapping[str, Any]) -> Check:

@@ -11,6 +11,7 @@ from ggt_hf.errors import FormatError, SourceError
 from ggt_hf.records import DEGRADATIONS, Degradation, Source
 from ggt_hf.stages import read_rows
 from ggt_hf.synthesis.prompting import FixedPrompter
+from ggt_hf.synthesis.sources import SourceList
 
 FIXED = "fixed"
 
@@ -64,6 +65,26 @@ def read_instructions(prompts: str) -> Instructions:
         return found
 
     return instruct
+
+
+def with_prompts(listing: SourceList, instructions: Instructions) -> SourceList:
+    """Return the photographs that have a prompt; the others are among the problems.
+
+    Raises:
+        SourceError: none has one, so that the file of prompts is another folder's.
+    """
+    asked, problems, missing = [], [], None
+    for source in listing.sources:
+        try:
+            instructions(source)
+        except SourceError as error:
+            missing = error
+            problems.append((source.source or source.path, error.message))
+        else:
+            asked.append(source)
+    if missing and not asked:
+        raise missing
+    return SourceList(sources=tuple(asked), problems=(*listing.problems, *problems))
 
 
 def _fixed(source: Source) -> Instruction:

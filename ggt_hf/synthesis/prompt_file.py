@@ -1,28 +1,26 @@
-"""Prompts as a file: one line of JSON a picture, appended to, resumable after any kill."""
+"""Prompts as a file: one line of JSON a picture, in the order of the pictures."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ggt_hf.errors import GgtError, SourceError, UsageError
+from ggt_hf.engines import EngineOptions, StageReport, Unit, carry_out
+from ggt_hf.engines.stage import Outcome
+from ggt_hf.errors import GgtError, ReadError, SourceError, UsageError
 from ggt_hf.images import verify
 from ggt_hf.records import Observation, Prompt, SeenEffect
+from ggt_hf.stages import settle
+from ggt_hf.synthesis.prompters import Prompts
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 """What counts as a picture in a folder."""
 
-_BEGINNING = b'{"path": '
-"""How every line begins."""
-
-Prompts = Callable[[Sequence[bytes]], Sequence[Prompt | GgtError]]
-"""Writes the prompts of a batch of encoded pictures; an error stands for a prompt it could not."""
+_BEGINNINGS = (b'{"path":', b'{"path": ')
+"""How lines begin, and how they began before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,29 +62,70 @@ def find_pictures(given: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def write_prompts(
-    pictures: Sequence[Path], prompts: Prompts, *, out: Path | None = None, batch_size: int = 4
+def prompt_pictures(
+    pictures: Sequence[Path], prompts: Prompts, *, batch_size: int = 4
 ) -> Iterator[PromptRow]:
-    """Prompt pictures in batches; with `out`, append each row to that file as it is made.
+    """Prompt pictures in batches, here and now."""
+    for start in range(0, len(pictures), batch_size):
+        yield from _prompted(pictures[start : start + batch_size], prompts)
 
-    Pictures that `out` already holds are skipped, so the same call continues a killed one. A
-    picture without a prompt is not written, so the same call tries it again.
+
+def write_prompts(
+    pictures: Sequence[Path],
+    open_prompts: Callable[[], Prompts],
+    out: Path,
+    options: EngineOptions,
+    *,
+    fingerprint: str = "",
+    batch_size: int = 4,
+) -> StageReport:
+    """Prompt the pictures that a file lacks, on any engine, and write it.
+
+    The file then holds its earlier lines and the new ones, in the order of the pictures, and all
+    others after them. A killed run goes on where it was; a picture without a prompt is not written,
+    so that the next run tries it again.
+
+    Args:
+        pictures: each once.
+        open_prompts: makes the prompter, once a worker; picklable, where there are several.
+        out: the file; made if it is not there.
+        options: where and how to run.
+        fingerprint: names the prompter; after a kill, prompts of another one are not taken up.
+        batch_size: pictures that it sees at once.
 
     Raises:
         UsageError: `out` is no file of prompts.
+        ModelError: the observer cannot be used.
     """
-    done = {row["path"] for row in _finished(out)} if out else set()
-    left = (path for path in pictures if str(path) not in done)
-    with ExitStack() as stack:
-        file = stack.enter_context(out.open("a", encoding="utf-8")) if out else None
-        while paths := list(islice(left, batch_size)):
-            rows = _prompted(paths, prompts)
-            if file:
-                written = (row.to_json() for row in rows if row.prompt)
-                file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in written)
-                file.flush()
-                os.fsync(file.fileno())
-            yield from rows
+    there = {row["path"]: row for row in _finished(out)}
+    units = [
+        Unit(key=str(path), payload={"path": str(path.absolute())})
+        for path in pictures
+        if str(path) not in there
+    ]
+
+    def publish(known: Mapping[str, Outcome]) -> None:
+        rows = there | {key: found["row"] for key, found in known.items() if "row" in found}
+        first = {name: rows[name] for path in pictures if (name := str(path)) in rows}
+        settle(out, {**first, **rows}.values())
+
+    return carry_out(
+        units,
+        _prompt_units,
+        out,
+        options,
+        setup=open_prompts,
+        fingerprint=fingerprint,
+        batch_size=batch_size,
+        publish=publish,
+    )
+
+
+def _prompt_units(prompts: Prompts, units: Sequence[Unit]) -> list[Mapping[str, Any] | GgtError]:
+    """Be the work of a stage: the row of each picture, or why there is none."""
+    rows = _prompted([Path(str(unit.payload["path"])) for unit in units], prompts)
+    named = zip(units, rows, strict=True)
+    return [row.error or {**row.to_json(), "path": unit.key} for unit, row in named]
 
 
 def read_prompts(path: Path) -> dict[str, Prompt]:
@@ -129,21 +168,21 @@ def _read(path: Path) -> bytes:
 
 
 def _finished(out: Path) -> list[Mapping[str, Any]]:
-    """Return the rows of `out`; a last line that was cut off by a kill is taken away."""
+    """Return the rows of `out`, but for a last line that was cut off."""
     if not out.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
         return []
-    data = out.read_bytes()
+    try:
+        data = out.read_bytes()
+    except OSError as error:
+        raise ReadError(
+            f"{out} cannot be read: {error.strerror}.", hint="Give a file for --out."
+        ) from error
     whole = data[: data.rfind(b"\n") + 1]
     cut_off = data[len(whole) :]
-    # Only what we began ourselves is taken away; anything else is somebody's file.
-    if not _BEGINNING.startswith(cut_off[: len(_BEGINNING)]):
+    # Only what we began ourselves may be cut off; anything else is somebody's file.
+    if not any(line.startswith(cut_off[: len(line)]) for line in _BEGINNINGS):
         whole = data
-    rows = _parsed(out, whole)
-    if len(whole) < len(data):
-        with out.open("r+b") as file:
-            file.truncate(len(whole))
-    return rows
+    return _parsed(out, whole)
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:

@@ -8,17 +8,18 @@ the order of the sources: the file is the same, however often the way there was 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from ggt_hf.errors import GgtError, SourceError, UsageError
+from ggt_hf.errors import GgtError, UsageError
 from ggt_hf.progress import bar
 from ggt_hf.records import Candidate, Source
 from ggt_hf.stages import (
@@ -35,11 +36,10 @@ from ggt_hf.synthesis.budget import Ledger, Quote, price_of
 from ggt_hf.synthesis.editors.editor import Editor
 from ggt_hf.synthesis.instructions import Instructions
 from ggt_hf.synthesis.locking import alone
+from ggt_hf.synthesis.units import plan_units
 from ggt_hf.synthesis.verdicts import read_verdicts
 
 FAILURES = "failures.jsonl"
-
-_NUM_SEEDS = 2**31
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,11 +135,20 @@ class Synthesis:
         self.options = options or SynthOptions()
         self.editor, self.out = editor, out
         self.price = price_of(editor, self.options.max_cost)
-        self.units = tuple(_units(sources, instructions, editor, self.options))
+        self.units = tuple(
+            plan_units(
+                sources,
+                instructions,
+                editor,
+                num_candidates=self.options.num_candidates,
+                num_attempts=self.options.num_attempts,
+                seed=self.options.seed,
+            )
+        )
 
     def quote(self) -> Quote:
         """Return what the run will cost; nothing is written."""
-        done = self._done()
+        done = self.done()
         spent, num_unknown = 0.0, 0
         if self.price and (folder := self._ledger_folder()).exists():
             ledger = Ledger(folder, self.options.max_cost or 0.0)
@@ -169,24 +178,45 @@ class Synthesis:
                 ledger = Ledger(self._ledger_folder(), self.options.max_cost or 0.0)
                 stack.callback(ledger.close)
             log = stack.enter_context(LineLog(self.out / CANDIDATES))
-            done = self._done()
+            done = self.done()
             made, failures, stopped = self._make_all(log, done, ledger)
-            self._put_in_order(done | made)
-            rewrite(self.out / FAILURES, (asdict(failure) for failure in failures))
-            return SynthReport(
-                num_units=len(self.units),
-                num_made=len(made),
-                num_reused=len(done),
-                failures=tuple(failures),
-                stopped=stopped,
-                spent=ledger.spent if ledger else 0.0,
-                num_unknown=ledger.num_unknown if ledger else 0,
-                num_accepted=self._num_accepted(),
-            )
+            return self.settle(done, made, failures, stopped=stopped, ledger=ledger)
+
+    def settle(
+        self,
+        done: Set[str],
+        made: Mapping[str, Mapping[str, Any]],
+        failures: Sequence[Failure],
+        *,
+        stopped: GgtError | None = None,
+        ledger: Ledger | None = None,
+    ) -> SynthReport:
+        """Write the candidates in the order of their sources, and what failed; sum it up.
+
+        Args:
+            done: keys that were there.
+            made: key -> row of `Candidate` for those that were made now.
+            failures: those that could not be.
+            stopped: what ended the run early.
+            ledger: where paid calls are written.
+        """
+        self._put_in_order(done, made)
+        failures = sorted(failures, key=lambda failure: self._order[failure.key])
+        rewrite(self.out / FAILURES, (asdict(failure) for failure in failures))
+        return SynthReport(
+            num_units=len(self.units),
+            num_made=len(made),
+            num_reused=len(done),
+            failures=tuple(failures),
+            stopped=stopped,
+            spent=ledger.spent if ledger else 0.0,
+            num_unknown=ledger.num_unknown if ledger else 0,
+            num_accepted=self._num_accepted(),
+        )
 
     def _make_all(
         self, log: LineLog, done: set[str], ledger: Ledger | None
-    ) -> tuple[set[str], list[Failure], GgtError | None]:
+    ) -> tuple[dict[str, dict[str, Any]], list[Failure], GgtError | None]:
         stopping = threading.Event()
         asker = Asker(
             editor=self.editor,
@@ -198,7 +228,7 @@ class Synthesis:
             patience=self.options.patience,
         )
         todo = (unit for unit in self.units if unit.key not in done)
-        made: set[str] = set()
+        made: dict[str, dict[str, Any]] = {}
         failures: dict[str, Failure] = {}
         stopped: GgtError | None = None
         num_workers = self.options.num_workers or self.editor.num_parallel
@@ -224,10 +254,9 @@ class Synthesis:
                 for future in under_way:
                     _take(future, log, made, failures)
                 raise
-        order = {unit.key: place for place, unit in enumerate(self.units)}
-        return made, sorted(failures.values(), key=lambda failure: order[failure.key]), stopped
+        return made, list(failures.values()), stopped
 
-    def _done(self) -> set[str]:
+    def done(self) -> set[str]:
         """Return the keys that are made; refuse candidates that were made otherwise."""
         wanted = {unit.key: unit for unit in self.units}
         done = set()
@@ -259,14 +288,25 @@ class Synthesis:
                 hint="Give another OUT; answers already paid are found again with --ledger.",
             )
 
-    def _put_in_order(self, there: set[str]) -> None:
+    def _put_in_order(self, done: Set[str], made: Mapping[str, Mapping[str, Any]]) -> None:
         """Sort the file as the sources are, each key once, without those whose target is gone."""
-        path = self.out / CANDIDATES
-        rows = {str(row["key"]): row for _, row in read_rows(path)}
-        order = {unit.key: place for place, unit in enumerate(self.units)}
-        kept = (key for key in rows if key in there or key not in order)
+        path, order = self.out / CANDIDATES, self._order
+        rows: dict[str, Mapping[str, Any]] = {str(row["key"]): row for _, row in read_rows(path)}
+        rows |= made
+        kept = (key for key in rows if key in done or key in made or key not in order)
         ordered = sorted(kept, key=lambda key: (order.get(key, len(order)), key))
         rewrite(path, (rows[key] for key in ordered))
+
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        return {unit.key: place for place, unit in enumerate(self.units)}
+
+    def accepted_share(self) -> float | None:
+        """Return the share of judged candidates that was accepted; ``None`` where none was."""
+        path = self.out / VERDICTS
+        verdicts = read_verdicts(path) if path.exists() else {}
+        num_accepted = sum(verdict.accepted for verdict in verdicts.values())
+        return num_accepted / len(verdicts) if num_accepted else None
 
     def _num_accepted(self) -> int | None:
         path = self.out / VERDICTS
@@ -281,7 +321,7 @@ class Synthesis:
 def _take(
     future: Future[Candidate | Failure],
     log: LineLog,
-    made: set[str],
+    made: dict[str, dict[str, Any]],
     failures: dict[str, Failure],
 ) -> GgtError | None:
     """Write down what a worker made; return what must end the run."""
@@ -290,43 +330,8 @@ def _take(
     except GgtError as error:
         return error
     if isinstance(result, Candidate):
-        log.append(record_row(result))
-        made.add(result.key)
+        made[result.key] = record_row(result)
+        log.append(made[result.key])
     else:
         failures[result.key] = result
     return None
-
-
-def _units(
-    sources: Sequence[Source], instructions: Instructions, editor: Editor, options: SynthOptions
-) -> Iterator[Unit]:
-    taken = {source.key for source in sources}
-    num_attempts = options.num_attempts if editor.redraws else 1
-    if not 0 <= options.seed < _NUM_SEEDS:
-        raise UsageError(
-            f"{options.seed} is no seed that every editor takes.",
-            hint=f"Give a number from 0 to {_NUM_SEEDS - 1}.",
-        )
-    if options.num_candidates > 1 and not editor.redraws:
-        raise UsageError(
-            f"{editor.id} answers the same whatever the seed.", hint="Leave out --candidates."
-        )
-    for source in sources:
-        instruction = instructions(source)
-        for index in range(options.num_candidates):
-            key = source.key if index == 0 else f"{source.key}-c{index + 1}"
-            if index and key in taken:
-                raise SourceError(
-                    f"Candidate {index + 1} of {source.key} would be called as a photograph is.",
-                    hint=f"Rename the photograph {key}.",
-                )
-            seeds = (_seed(options.seed, index, attempt) for attempt in range(num_attempts))
-            yield Unit(key=key, source=source, instruction=instruction, seeds=tuple(seeds))
-
-
-def _seed(seed: int, index: int, attempt: int) -> int:
-    """Return the seed of an attempt: the user's own for the first, drawn from it for others."""
-    if index == attempt == 0:
-        return seed
-    digest = hashlib.sha256(f"{seed}/{index}/{attempt}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

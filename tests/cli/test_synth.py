@@ -82,6 +82,16 @@ def test_money_needs_a_cap_and_consent(photos: Path, tmp_path: Path) -> None:
         assert sum(service.paid.values()) == 2
 
 
+def test_a_dry_run_says_what_more_photographs_cost(photos: Path, tmp_path: Path) -> None:
+    words = ("--editor", "nano-banana-2", "--max-cost", 50, "--dry-run", "--accepted", 0.5)
+    done = ggt(photos, tmp_path / "out", *words, GEMINI_API_KEY="k")
+    assert "0.07 USD an answer, 1 to 2 answers an image, 50% accepted (assumed)" in done.stdout
+    assert "100,000 to 200,000  7,000.00 to 14,000.00  50,000    0.140 to 0.280" in done.stdout
+    free = ggt(photos, tmp_path / "out", "--editor", "classical", "--dry-run", "--seconds", 3.6)
+    assert "100.0" in free.stdout and "USD" not in free.stdout
+    assert not (tmp_path / "out").exists()
+
+
 def injected(asked: Asked, number: int) -> str:
     """Every fourth request meets a busy or broken service; nothing is carried out then."""
     return {1: "429", 3: "500"}.get(number % 5, "image")
@@ -208,4 +218,16 @@ def test_photographs_that_are_none_are_named_and_the_others_made(
     assert done.returncode == 1
     assert "8 made" in done.stdout
     assert "haze/notes.jpg" in done.stderr
-    assert "Mend or remove" in done.stderr
+    assert "remove the photographs named above" in done.stderr
+
+
+def test_a_photograph_without_a_prompt_holds_nobody_up(photos: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    rows = [{"key": f"haze-p{index}", "text": "Make it clear."} for index in range(7)]
+    prompts.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = ggt(photos, tmp_path / "out", "--editor", "classical", "--prompts", prompts)
+    assert done.returncode == 1
+    assert "7 made" in done.stdout and "has no prompt for haze-p7" in done.stderr
+    prompts.write_text(json.dumps({"key": "another", "text": "Make it clear."}) + "\n")
+    done = ggt(photos, tmp_path / "none", "--editor", "classical", "--prompts", prompts)
+    assert "next: Run ggt prompt" in done.stderr and not (tmp_path / "none").exists()

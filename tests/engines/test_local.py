@@ -184,3 +184,37 @@ def test_no_units_make_an_empty_manifest(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert run_stage([], works.measure, out).num_units == 0
     assert out.read_bytes() == b""
+
+
+def test_a_process_that_dies_at_a_batch_loses_one_unit_of_it(tmp_path: Path) -> None:
+    units = [Unit(key=f"k{i:02d}", payload={"deadly": i == 13}) for i in range(40)]
+    report = run_stage(
+        units, works.deadly_batch, tmp_path / "out.jsonl", num_workers=2, batch_size=5
+    )
+    assert [failure.key for failure in report.failures] == ["k13"]
+    assert len(list(read_rows(tmp_path / "out.jsonl"))) == 39
+
+
+def test_a_batch_that_raises_is_tried_unit_by_unit(tmp_path: Path) -> None:
+    units = [Unit(key=f"k{i}", payload={"while": str(tmp_path)}) for i in range(9)]
+    work, out = works.fussy_batch, tmp_path / "out.jsonl"
+    report = run_stage(units, work, out, num_workers=1, batch_size=4)
+    assert [failure.key for failure in report.failures] == ["k5"]
+
+
+def test_a_full_disk_ends_the_stage_and_blames_no_unit(tmp_path: Path) -> None:
+    out, units = tmp_path / "out.jsonl", works.small_sources(1000)
+    limited = KILLED.replace("if __name__", "import resource\nif __name__").replace(
+        "    run_stage",
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n    run_stage",
+    )
+    (tmp_path / "limited.py").write_text(limited)
+    for num_workers in ("1", "2"):
+        words = [sys.executable, str(tmp_path / "limited.py"), str(out), num_workers]
+        env = os.environ | {"PYTHONPATH": str(Path.cwd())}
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+        assert "File too large" in done.stderr and "SpawnProcess" not in done.stderr
+        assert not out.exists()
+    report = run_stage(units, works.slowly, out, num_workers=2)
+    assert report.num_reused > 20 and not report.failures
+    assert out.read_bytes() == undisturbed(tmp_path)

@@ -6,10 +6,12 @@ import hashlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ggt_hf.engines import Unit
+from ggt_hf.errors import ModelError
 
 
 def small_sources(count: int) -> list[Unit]:
@@ -47,6 +49,23 @@ def deadly(unit: Unit) -> dict[str, Any]:
     if unit.payload.get("deadly"):
         os.kill(os.getpid(), signal.SIGKILL)
     return measure(unit)
+
+
+def in_batches(bad: str, units: Sequence[Unit]) -> list[dict[str, Any] | Exception]:
+    """A row for each, which knows how many were together; an error stands for one of them."""
+    return [ValueError("is bad") if unit.key == bad else {"together": len(units)} for unit in units]
+
+
+def deadly_batch(units: Sequence[Unit]) -> list[dict[str, Any]]:
+    return [deadly(unit) for unit in units]
+
+
+def fussy_batch(units: Sequence[Unit]) -> list[dict[str, Any]]:
+    return [fussy(unit) for unit in units]
+
+
+def without_model(unit: Unit) -> dict[str, Any]:
+    raise ModelError("The endpoint is gone.", hint="Start it again.")
 
 
 def nan(unit: Unit) -> dict[str, Any]:

@@ -27,6 +27,10 @@ Behaviour = str
 """image, half, black, unchanged, wrong_size, garbage, text, html, refuse, 429, 500, hang, drop."""
 
 
+Edit = Callable[[Image.Image], Image.Image]
+"""What a service makes of a picture; `edited` where nobody says otherwise."""
+
+
 @dataclass
 class Asked:
     """One request as the service understood it."""
@@ -37,6 +41,7 @@ class Asked:
     size: str | None = None
     ratio: str | None = None
     seed: int | None = None
+    edit: Edit | None = None
 
     @property
     def mark(self) -> tuple[int, ...]:
@@ -50,6 +55,7 @@ class Service:
 
     url: str = ""
     script: Callable[[Asked, int], Behaviour] = lambda asked, number: "image"
+    edit: Edit | None = None
     seconds: float = 0.0
     asked: list[Asked] = field(default_factory=list)
     paid: Counter[str] = field(default_factory=Counter)
@@ -84,7 +90,7 @@ def answer_picture(asked: Asked, behaviour: Behaviour) -> bytes:
     elif behaviour == "wrong_size":
         picture = edited(picture).resize((picture.width * 2, picture.height))
     elif behaviour != "unchanged":
-        picture = edited(picture)
+        picture = (asked.edit or edited)(picture)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
@@ -97,6 +103,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         asked = self._understood(body)
+        asked.edit = self.service.edit
         with self.service.lock:
             number = len(self.service.asked)
             self.service.asked.append(asked)

@@ -136,6 +136,15 @@ def test_nothing_there(tmp_path: Path) -> None:
         read_source(tmp_path / "x.txt", Labels())
 
 
+def test_candidates_are_no_pairs_before_they_were_judged(tmp_path: Path) -> None:
+    write_files(tmp_path, pair_files("{}/1"))
+    (tmp_path / "candidates.jsonl").write_text("{}\n")
+    for source in (tmp_path, tmp_path / "candidates.jsonl"):
+        with pytest.raises(SourceError, match="accepted or not") as caught:
+            read_source(source, RAIN)
+        assert f"ggt build {tmp_path}/pairs.jsonl" in caught.value.hint
+
+
 ROWS = [
     {"lq": "in/1.jpg", "gt": "out/1.png", "category": "dehaze", "prompt": "Clear it."},
     {

@@ -16,6 +16,7 @@ from ggt_hf.data.building.sources.problems import Problem, refusal
 from ggt_hf.data.building.sources.tables import is_table_folder, list_table
 from ggt_hf.data.format.schema import INFO_PATH
 from ggt_hf.errors import SourceError
+from ggt_hf.stages import CANDIDATES
 
 __all__ = ["Labels", "Listing", "PairSource", "Problem", "read_source", "refusal"]
 
@@ -42,6 +43,11 @@ def read_source(
         SourceError: there is nothing that could be listed.
     """
     path = Path(src)
+    if (folder := _of_candidates(path)) is not None:
+        raise SourceError(
+            f"{folder} holds candidates, whether they were accepted or not.",
+            hint=f"Run: ggt qc {folder} {folder}   and then: ggt build {folder / 'pairs.jsonl'}",
+        )
     if not path.exists():
         if not _REPOSITORY.fullmatch(str(src)):
             raise SourceError(f"{src} does not exist.", hint="Check the path.")
@@ -60,6 +66,12 @@ def read_source(
     else:
         listing = list_folder(path, labeller)
     return listing.settled()
+
+
+def _of_candidates(path: Path) -> Path | None:
+    """Return the folder of candidates that `path` is, or the file of; else ``None``."""
+    folder = path.parent if path.name == CANDIDATES else path
+    return folder if (folder / CANDIDATES).is_file() else None
 
 
 def _list_file(path: Path, labeller: Labeller) -> Listing:
