@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ggt_hf.errors import UsageError
 
 Where = Annotated[
     str,
@@ -38,3 +40,31 @@ RefuseOverlap = Annotated[
         show_default=False,
     ),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A parameter of the model, as guidance_scale=3. Repeatable.",
+        show_default=False,
+    ),
+]
+
+
+def setting(word: str) -> tuple[str, Any]:
+    """Return NAME and VALUE: a number, a list, true; or else the words themselves.
+
+    Raises:
+        UsageError: `word` is no NAME=VALUE.
+    """
+    import json
+
+    name, equals, value = word.partition("=")
+    if not name or not equals:
+        raise UsageError(
+            f"--set {word} is no NAME=VALUE.", hint="Write --set num_inference_steps=20."
+        )
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

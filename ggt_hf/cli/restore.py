@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ggt_hf.cli.options import DryRun, Json, Quiet, Revision, Token
+from ggt_hf.cli.options import DryRun, Json, Quiet, Revision, Seed, Settings, Token, setting
 from ggt_hf.cli.output import Output, plain
 from ggt_hf.errors import UsageError
+from ggt_hf.records import DEGRADATIONS
 
 if TYPE_CHECKING:
     from ggt_hf.restoration.restore import RestoreReport
+
+
+EDITING = "Instruction-editing models"
+"""Heading of the options that only they take."""
 
 
 class Format(StrEnum):
@@ -41,7 +46,8 @@ def restore(  # noqa: PLR0913 - one parameter an option
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="A folder that save_pretrained wrote, or ORG/NAME on the Hub.")
+        str,
+        typer.Option(help="A folder that save_pretrained wrote, or ORG/NAME on the Hub."),
     ],
     strength: Annotated[
         float, typer.Option(min=0, max=2, help="Share of the correction; 0 changes nothing.")
@@ -62,6 +68,56 @@ def restore(  # noqa: PLR0913 - one parameter an option
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Restore again, replacing what is there.")
     ] = False,
+    lora: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder, file or ORG/NAME of a LoRA.", rich_help_panel=EDITING, show_default=False
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="What to ask for; default: what the model was trained with, or a general wish.",
+            rich_help_panel=EDITING,
+            show_default=False,
+        ),
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Ask as for one of {', '.join(DEGRADATIONS)}.",
+            rich_help_panel=EDITING,
+            show_default=False,
+        ),
+    ] = None,
+    prompter: Annotated[
+        str | None,
+        typer.Option(
+            help="Who looks at each photograph and words what to ask: rules, embedded, a "
+            "vision-language model; or a .jsonl of ggt prompt.",
+            rich_help_panel=EDITING,
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Denoising steps.", rich_help_panel=EDITING, show_default="the model's"
+        ),
+    ] = None,
+    settings: Settings = None,
+    seed: Seed = 0,
+    dtype: Annotated[
+        str,
+        typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=EDITING),
+    ] = "auto",
+    offload: Annotated[
+        str,
+        typer.Option(
+            help="none, model or sequential: weights wait in main memory.",
+            rich_help_panel=EDITING,
+        ),
+    ] = "none",
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, ...; default: a GPU where there is one.")
     ] = None,
@@ -84,25 +140,39 @@ def restore(  # noqa: PLR0913 - one parameter an option
       ggt restore photo.jpg restored.png --model ORG/NAME --page compare.html
 
       ggt restore scans/ more/*.jpg out/ --model ORG/NAME --dry-run --json
+
+      ggt restore old/ restored/ --model Qwen/Qwen-Image-Edit-2511
+        --lora ORG/LORA --prompter rules --offload model
     """
     if len(paths) < 2:
         raise UsageError(
             "There is no place for the results.", hint="Give it last: ggt restore IN... OUT"
         )
+    from ggt_hf.restoration.instructing import Instruction
     from ggt_hf.restoration.restore import RestoreSettings, restore_files
 
-    settings = RestoreSettings(
+    arguments = dict(setting(word) for word in settings or [])
+    wanted = RestoreSettings(
         model=model,
         revision=revision,
         strength=strength,
         color_fix=color_fix.value if color_fix else None,
         tile=tile,
         format=form.value if form else None,
+        instruction=Instruction(
+            prompt=prompt,
+            category=category,  # type: ignore[arg-type]  # checked there
+            prompter=prompter,
+            lora=lora,
+            dtype=dtype,
+            seed=seed,
+            arguments=arguments | ({"num_inference_steps": steps} if steps else {}),
+        ),
     )
     *inputs, out = paths
     report = restore_files(
-        inputs, out, settings, overwrite=overwrite, dry_run=dry_run, device=device, token=token,
-        quiet=quiet,
+        inputs, out, wanted, overwrite=overwrite, dry_run=dry_run, device=device,
+        offload=offload, token=token, quiet=quiet,
     )  # fmt: skip
     output = Output(as_json=as_json, quiet=quiet)
     output.result(report.to_dict(), _text(report, dry_run))
@@ -128,4 +198,4 @@ def _write_page(path: Path, report: RestoreReport, model: str) -> None:
     from ggt_hf.restoration.page import restoration_page
     from ggt_hf.restoration.restore import pictures_of
 
-    restoration_page(list(pictures_of(report)), model).write(path)
+    restoration_page(list(pictures_of(report)), model, report.prompts).write(path)

@@ -18,7 +18,18 @@ from ggt_hf.cli.engine import (
     WriteSbatch,
     tell_task,
 )
-from ggt_hf.cli.options import DryRun, Json, Limit, Quiet, Revision, Seed, Token, Yes
+from ggt_hf.cli.options import (
+    DryRun,
+    Json,
+    Limit,
+    Quiet,
+    Revision,
+    Seed,
+    Settings,
+    Token,
+    Yes,
+    setting,
+)
 from ggt_hf.cli.output import Output
 from ggt_hf.cli.synth_words import show_quote, show_report, sum_up
 from ggt_hf.errors import UsageError
@@ -77,15 +88,7 @@ def synth(  # noqa: PLR0913 - one parameter a flag
         Path | None,
         typer.Option(help="Folder of paid calls, to share; default: OUT/ledger."),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A parameter of the editor, as num_inference_steps=20. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    settings: Settings = None,
     category: Annotated[
         str | None, typer.Option(help="Category of photographs that name none.", show_default=False)
     ] = None,
@@ -253,7 +256,7 @@ def _editor_options(
         )
     return EditorOptions(
         price=price,
-        settings=dict(_setting(word) for word in settings),
+        settings=dict(setting(word) for word in settings),
         provider=provider,
         token=token,
         timeout=timeout,
@@ -265,21 +268,6 @@ def _editor_options(
             trust_remote_code=trust_remote_code,
         ),
     )
-
-
-def _setting(word: str) -> tuple[str, Any]:
-    """Return NAME and VALUE: a number, a list, true; or else the words themselves."""
-    import json
-
-    name, equals, value = word.partition("=")
-    if not name or not equals:
-        raise UsageError(
-            f"--set {word} is no NAME=VALUE.", hint="Write --set num_inference_steps=20."
-        )
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _agree(screen: Output, quote: Quote, *, asked: bool) -> None:

@@ -108,11 +108,17 @@ class Ledger:
         made = self._made.get(self._name(target))
         if made is None:
             return "refuse"
-        return "skip" if made == self._line(source, target) else "restore"
+        same = {**made, "prompt": None} == {**self._line(source, target), "prompt": None}
+        return "skip" if same else "restore"
 
-    def write(self, source: Path, target: Path) -> None:
-        """Note that the result of `source` is about to become `target`."""
-        line = self._line(source, target)
+    def prompt_of(self, target: Path) -> str | None:
+        """Return the words with which a result was asked for; ``None`` where there were none."""
+        prompt = self._made.get(self._name(target), {}).get("prompt")
+        return str(prompt) if prompt else None
+
+    def write(self, source: Path, target: Path, prompt: str | None = None) -> None:
+        """Note that the result of `source`, asked for by `prompt`, is about to become `target`."""
+        line = self._line(source, target) | ({"prompt": prompt} if prompt else {})
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

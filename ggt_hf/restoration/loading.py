@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ggt_hf.errors import MissingExtraError, ReadError, UsageError
+from ggt_hf.restoration.editing import (
+    EditingOptions,
+    Offload,
+    find_editing,
+    first_line,
+    load_editing,
+)
 
-if TYPE_CHECKING:
-    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+Restorer = Any
+"""A pipeline of ours: `OneStepRestorationPipeline`, or an `EditingRestorer` of some family."""
 
 _CONFIG = "config.json"
 
@@ -20,18 +27,22 @@ def load_restorer(
     device: str | None = None,
     revision: str | None = None,
     token: str | None = None,
-) -> OneStepRestorationPipeline:
+    editing: EditingOptions | None = None,
+) -> Restorer:
     """Load a restorer; no code of a repository is ever run.
 
     Args:
-        model: a folder that `save_pretrained` wrote, ``ORG/NAME``, or a file of somebody's weights
-            (``.safetensors``, ``.pth``) of an architecture that spandrel knows.
+        model: a folder that `save_pretrained` wrote, or ``ORG/NAME``: of our own restorer, of an
+            instruction-editing pipeline of diffusers, or of a LoRA whose card names one; or a file
+            of somebody's weights (``.safetensors``, ``.pth``) of an architecture that spandrel
+            knows.
         device: ``"cpu"``, ``"cuda"``, ...; a GPU where there is one, unless given.
         revision: commit, tag or branch on the Hub.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
+        editing: LoRA, dtype and offloading of an instruction-editing restorer.
 
     Returns:
-        The pipeline, its weights as ``float32``.
+        The pipeline; our own restorer's weights as ``float32``.
 
     Raises:
         MissingExtraError: torch or diffusers is not installed.
@@ -43,20 +54,50 @@ def load_restorer(
     place = str(model)
     _refuse_unlikely(place)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    options = {"revision": revision, "token": token}
+    chosen = editing or EditingOptions()
     try:
-        pipeline = _opened(place, {"revision": revision, "token": token})
+        found = None if Path(place).is_file() else find_editing(place, **options)
+        if found:
+            pipeline: Restorer = load_editing(found, chosen, device=where, **options)
+        else:
+            _refuse_editing(place, chosen)
+            pipeline = _opened(place, options)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ReadError(
-            f"{model} holds no restorer that can be loaded: {first}",
+            f"{model} holds no restorer that can be loaded: {first_line(error)}",
             hint="Give a folder that save_pretrained wrote, or ORG/NAME of one.",
         ) from error
+    return _placed(pipeline, where, chosen.offload)
+
+
+def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
+    if offload != "none" and device == "cpu":
+        raise UsageError(
+            "Offloading frees the memory of an accelerator, and there is none.",
+            hint="Leave --offload out.",
+        )
     try:
-        return pipeline.to(where)
+        if offload == "none":
+            return pipeline.to(device)
+        if offload == "model":
+            pipeline.enable_model_cpu_offload(device=device)
+        else:
+            pipeline.enable_sequential_cpu_offload(device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
-            f"There is no device {where!r} here.", hint="Leave device out, or give 'cpu'."
+            f"{device!r} cannot be used here: {first_line(error)}",
+            hint="Leave --device out, or give cpu; for a large model, --offload model.",
         ) from error
+    return pipeline
+
+
+def _refuse_editing(place: str, editing: EditingOptions) -> None:
+    if editing != EditingOptions():
+        raise UsageError(
+            f"{place} is no instruction-editing model: it takes no LoRA, dtype or offloading.",
+            hint="Leave --lora, --dtype and --offload out.",
+        )
 
 
 def save_restorer(network: Any, folder: Path) -> None:
@@ -77,7 +118,7 @@ def save_restorer(network: Any, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)
 
 
-def _opened(place: str, options: dict[str, Any]) -> OneStepRestorationPipeline:
+def _opened(place: str, options: dict[str, Any]) -> Restorer:
     from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
     if Path(place).is_file():
@@ -92,7 +133,7 @@ def _opened(place: str, options: dict[str, Any]) -> OneStepRestorationPipeline:
     return OneStepRestorationPipeline.from_pretrained(place, **options)
 
 
-def _wrapped(network: Any) -> OneStepRestorationPipeline:
+def _wrapped(network: Any) -> Restorer:
     """Return the pipeline of a network that has the one-step restorer's face, if not its class."""
     from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 

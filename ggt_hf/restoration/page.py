@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ggt_hf.pages.comparison import Comparison, ComparisonGroup, ComparisonPage, EncodedImage
@@ -19,8 +20,15 @@ MOST = 60
 """Pictures on a page, so that a browser can still open it."""
 
 
-def restoration_page(jobs: Sequence[Job], model: str) -> ComparisonPage:
+def restoration_page(
+    jobs: Sequence[Job], model: str, prompts: Mapping[Path, str] | None = None
+) -> ComparisonPage:
     """Return a page about files that have a result.
+
+    Args:
+        jobs: the files.
+        model: what restored them.
+        prompts: result -> what was asked for.
 
     Raises:
         ImageError: a file cannot be read.
@@ -28,7 +36,9 @@ def restoration_page(jobs: Sequence[Job], model: str) -> ComparisonPage:
     shown = jobs[:MOST]
     groups: dict[str, list[Comparison]] = {}
     for job in shown:
-        groups.setdefault(str(job.source.parent), []).append(_comparison(job))
+        groups.setdefault(str(job.source.parent), []).append(
+            _comparison(job, (prompts or {}).get(job.target))
+        )
     left_out = f" The first {MOST} of {len(jobs)} are shown." if len(jobs) > MOST else ""
     return ComparisonPage(
         title="Before and after",
@@ -45,7 +55,7 @@ def restoration_page(jobs: Sequence[Job], model: str) -> ComparisonPage:
     )
 
 
-def _comparison(job: Job) -> Comparison:
+def _comparison(job: Job, prompt: str | None) -> Comparison:
     before, after = (read_photograph(path).image for path in (job.source, job.target))
     before, after = _reduced(before), _reduced(after)
     return Comparison(
@@ -56,7 +66,7 @@ def _comparison(job: Job) -> Comparison:
         height=before.height,
         before_label="before",
         after_label="after",
-        notes=[str(job.target)],
+        notes=[str(job.target), *([f"Asked for: {prompt}"] if prompt else [])],
     )
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.progress import Advance, bar
 from ggt_hf.records import ImageFormat
+from ggt_hf.restoration.instructing import Instruction, Wording
 from ggt_hf.restoration.jobs import Job, Ledger, plan_jobs
-from ggt_hf.restoration.loading import load_restorer
+from ggt_hf.restoration.loading import Restorer, load_restorer
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
 ColourFix = Literal["wavelet", "statistics"]
 
@@ -37,6 +36,8 @@ class RestoreSettings:
     """Side of the tiles in pixels; ``None`` chooses by the free memory."""
     format: ImageFormat | None = None
     """Encoding of the results; ``None`` keeps each file's."""
+    instruction: Instruction = field(default_factory=Instruction)
+    """What an instruction-editing restorer is asked; other restorers are asked nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +62,8 @@ class RestoreReport:
     """Results written."""
     failures: list[Failure] = field(default_factory=list)
     """Files that could not be restored."""
+    prompts: dict[Path, str] = field(default_factory=dict)
+    """Result -> the words with which it was asked for, where there were any."""
 
     @property
     def skipped(self) -> list[Path]:
@@ -74,7 +77,12 @@ class RestoreReport:
             "skipped": [str(path) for path in self.skipped],
             "failed": [{k: str(v) for k, v in asdict(one).items()} for one in self.failures],
             "files": [
-                {"source": str(job.source), "target": str(job.target), "action": job.action}
+                {
+                    "source": str(job.source),
+                    "target": str(job.target),
+                    "action": job.action,
+                    "prompt": self.prompts.get(job.target),
+                }
                 for job in self.jobs
             ],
         }
@@ -88,6 +96,7 @@ def restore_files(
     overwrite: bool = False,
     dry_run: bool = False,
     device: str | None = None,
+    offload: str = "none",
     token: str | None = None,
     quiet: bool = False,
 ) -> RestoreReport:
@@ -100,6 +109,7 @@ def restore_files(
         overwrite: restore again, and replace what stands in the way.
         dry_run: only say what would be done.
         device: where to compute; a GPU where there is one, unless given.
+        offload: ``model`` or ``sequential`` keeps weights in main memory until they are needed.
         token: of the Hub.
         quiet: show no progress.
 
@@ -114,14 +124,27 @@ def restore_files(
     report = RestoreReport(jobs=jobs)
     report.failures += [_in_the_way(job) for job in jobs if job.action == "refuse"]
     due = [job for job in jobs if job.action == "restore"]
-    if dry_run or not due:
-        return report
-    restorer = load_restorer(settings.model, device=device, revision=settings.revision, token=token)
-    restorer.set_progress_bar_config(disable=True)
-    sizes = {job.source: job.source.stat().st_size for job in due}
-    with bar("Restoring", sum(sizes.values()), quiet=quiet) as advance:
-        for job in due:
-            _run(job, restorer, settings, ledger, report, _Share(sizes[job.source], advance))
+    if due and not dry_run:
+        instruction = settings.instruction
+        options = instruction.options(offload)
+        run = _Run(
+            settings=settings,
+            wording=instruction.wording(),
+            restorer=load_restorer(
+                settings.model, device=device, revision=settings.revision, token=token,
+                editing=options,
+            ),
+            ledger=ledger,
+            report=report,
+        )  # fmt: skip
+        run.restorer.set_progress_bar_config(disable=True)
+        sizes = {job.source: job.source.stat().st_size for job in due}
+        with bar("Restoring", sum(sizes.values()), quiet=quiet) as advance:
+            for job in due:
+                run.take(job, _Share(sizes[job.source], advance))
+    for target in (job.target for job in jobs):
+        if prompt := ledger.prompt_of(target):
+            report.prompts[target] = prompt
     return report
 
 
@@ -141,61 +164,67 @@ class _Share:
         self._left = 0
 
 
-def _run(
-    job: Job,
-    restorer: OneStepRestorationPipeline,
-    settings: RestoreSettings,
-    ledger: Ledger,
-    report: RestoreReport,
-    share: _Share,
-) -> None:
-    try:
-        _restore_one(job, restorer, settings, ledger, share)
-        report.restored.append(job.target)
-    except WriteError:
-        raise
-    except GgtError as error:
-        report.failures.append(Failure(source=job.source, cause=error.message, hint=error.hint))
-    except (ValueError, RuntimeError, MemoryError) as error:
-        # Too small for the network, or too large for the memory.
-        report.failures.append(
-            Failure(
-                source=job.source,
-                cause=f"{job.source} cannot be restored: {error}",
-                hint="If memory ran out, give a smaller --tile.",
-            )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """A restorer at work."""
+
+    settings: RestoreSettings
+    wording: Wording
+    restorer: Restorer
+    ledger: Ledger
+    report: RestoreReport
+
+    def take(self, job: Job, share: _Share) -> None:
+        """Restore one file; what is wrong with it goes into the report."""
+        call = self.settings.instruction.call(self.restorer)
+        try:
+            self._restore(job, call, share)
+            self.report.restored.append(job.target)
+        except WriteError:
+            raise
+        except GgtError as error:
+            self._fail(job, error.message, error.hint)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            # Too small for the network, or too large for the memory.
+            less = "a smaller --tile" if not call else "--offload model, or a smaller --tile"
+            cause = f"{job.source} cannot be restored: {error}"
+            self._fail(job, cause, f"If memory ran out, give {less}.")
+        share.finish()
+
+    def _fail(self, job: Job, cause: str, hint: str) -> None:
+        self.report.failures.append(Failure(source=job.source, cause=cause, hint=hint))
+
+    def _restore(
+        self, job: Job, call: dict[str, Any], share: Callable[[Any, int, int], None]
+    ) -> None:
+        from ggt_hf.restoration.photograph import (
+            read_photograph,
+            refuse_lost_alpha,
+            write_photograph,
         )
-    share.finish()
 
-
-def _restore_one(
-    job: Job,
-    restorer: OneStepRestorationPipeline,
-    settings: RestoreSettings,
-    ledger: Ledger,
-    share: Callable[[Any, int, int], None],
-) -> None:
-    from ggt_hf.restoration.photograph import read_photograph, refuse_lost_alpha, write_photograph
-
-    photograph = read_photograph(job.source)
-    refuse_lost_alpha(photograph, job.format, job.target)
-    made = restorer(
-        photograph.image,
-        tile=settings.tile or "auto",
-        strength=settings.strength,
-        color_fix=settings.color_fix,
-        callback_on_tile_end=share,
-        return_dict=False,
-    )
-    restored: Image.Image = made[0][0]
-    try:
-        ledger.write(job.source, job.target)
-        write_photograph(photograph, restored, job.target, job.format)
-    except OSError as error:
-        raise WriteError(
-            f"{job.target} cannot be written: {error.strerror or error}.",
-            hint="Make room, or give a folder that may be written to; then run it again.",
-        ) from error
+        photograph = read_photograph(job.source)
+        refuse_lost_alpha(photograph, job.format, job.target)
+        if call:
+            call["prompt"] = self.wording(job.source) or self.restorer.prompt
+        made = self.restorer(
+            photograph.image,
+            tile=self.settings.tile or "auto",
+            strength=self.settings.strength,
+            color_fix=self.settings.color_fix,
+            callback_on_tile_end=share,
+            return_dict=False,
+            **call,
+        )
+        restored: Image.Image = made[0][0]
+        try:
+            self.ledger.write(job.source, job.target, call.get("prompt"))
+            write_photograph(photograph, restored, job.target, job.format)
+        except OSError as error:
+            raise WriteError(
+                f"{job.target} cannot be written: {error.strerror or error}.",
+                hint="Make room, or give a folder that may be written to; then run it again.",
+            ) from error
 
 
 def _in_the_way(job: Job) -> Failure:

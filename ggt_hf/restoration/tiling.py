@@ -105,6 +105,32 @@ def grid(side: int, tile: int, overlap: int, multiple: int) -> Grid:
     return Grid(length=length, starts=tuple(starts), weights=tuple(weights))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a tile lies in a picture, in pixels; it may reach over the end."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, picture: Tensor) -> Tensor:
+        """Return this part of a picture ``(C, H, W)``, mirrored at the picture's end."""
+        rows = reflected(self.top, self.height, picture.shape[1]).to(picture.device)
+        columns = reflected(self.left, self.width, picture.shape[2]).to(picture.device)
+        return picture[:, rows][:, :, columns]
+
+
+def places(picture: Tensor, tile: int, overlap: int, multiple: int) -> list[Place]:
+    """Return the tiles of a picture ``(C, H, W)`` in the order in which `run_tiled` takes them."""
+    down, across = (grid(side, tile, overlap, multiple) for side in picture.shape[-2:])
+    return [
+        Place(top=top, left=left, height=down.length, width=across.length)
+        for top in down.starts
+        for left in across.starts
+    ]
+
+
 def reflected(start: int, length: int, side: int) -> Tensor:
     """Return the pixel to be read for each of `length` places, mirrored at the picture's end."""
     places = torch.arange(start, start + length)

@@ -36,5 +36,5 @@ def test_a_missing_repository_is_named(hub: Hub) -> None:
 
 def test_a_missing_device_is_named(tmp_path: Path) -> None:
     tiny_pipeline().save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="no device 'cuda:77'"):
+    with pytest.raises(UsageError, match="'cuda:77' cannot be used here"):
         load_restorer(tmp_path, device="cuda:77")

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from ggt_hf.restoration.network import OneStepRestorer
-from ggt_hf.restoration.pipelines.one_step import MIN_SIDE, OneStepRestorationPipeline
+from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
+from ggt_hf.restoration.pipelines.pictures import MIN_SIDE
 from tests.making import picture
 from tests.restoration.restorers import chart, shift_of, tiny_network, tiny_pipeline
 

@@ -115,3 +115,13 @@ def test_every_picture_fits(width: int, height: int, rule: str) -> None:
     if rule == "gpt" and max(width, height) < 3 * min(width, height):
         assert fit.fed[0] * fit.fed[1] <= 2560 * 1440
         assert fit.fed[0] * fit.fed[1] >= 1024 * 640 * 0.99
+
+
+@pytest.mark.parametrize("name", ["Flux2KleinPipeline", "ZImageImg2ImgPipeline"])
+@given(width=st.integers(1, 3000), height=st.integers(1, 3000))
+def test_no_canvas_is_too_small_or_too_long(name: str, width: int, height: int) -> None:
+    canvas = FAMILIES[name].rule.canvas((width, height))
+    assert min(canvas) >= 64
+    assert canvas[0] * canvas[1] <= 1024 * 1024
+    if name == "Flux2KleinPipeline":
+        assert max(canvas) <= 8 * min(canvas)

@@ -13,8 +13,8 @@ from PIL import Image
 
 from ggt_hf.errors import EditorError, UsageError
 from ggt_hf.synthesis.editors.editor import Picture, edit
-from ggt_hf.synthesis.editors.families import FAMILIES, Family
-from ggt_hf.synthesis.editors.grid import Buckets, FixedArea, SizeRule
+from ggt_hf.synthesis.editors.families import FAMILIES
+from ggt_hf.synthesis.editors.grid import Buckets
 from ggt_hf.synthesis.editors.opening import EditorOptions, open_editor
 from ggt_hf.synthesis.editors.pipelines import Loading, PipelineEditor
 from tests.making import encoded, picture
@@ -24,35 +24,11 @@ diffusers = pytest.importorskip("diffusers")
 
 from tests.synthesis import tiny  # noqa: E402 - needs both
 
-SMALL: dict[str, SizeRule] = {
-    "QwenImageEditPipeline": FixedArea(128 * 128, 32),
-    "QwenImageEditPlusPipeline": FixedArea(128 * 128, 32),
-    "FluxKontextPipeline": Buckets(((128, 128), (160, 96), (96, 160))),
-}
-"""The rules of families that work on one megapixel whatever they get, scaled down."""
-
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One thread, and a canvas of 128 x 128: the way of a pixel is the same, and short."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    for name, rule in SMALL.items():
-        family = FAMILIES[name]
-        changed = Family(rule=rule, call=family.call, area_argument=family.area_argument)
-        monkeypatch.setitem(FAMILIES, name, changed)  # type: ignore[arg-type]
-    import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit as one
-    import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus as plus
-
-    area = one.calculate_dimensions
-    monkeypatch.setattr(one, "calculate_dimensions", lambda _, ratio: area(128 * 128, ratio))
-    rounded = plus.calculate_dimensions
-    monkeypatch.setattr(
-        plus, "calculate_dimensions", lambda target, ratio: rounded(min(target, 128 * 128), ratio)
-    )
-    monkeypatch.setattr(plus, "CONDITION_IMAGE_SIZE", 56 * 56)
-    yield
-    torch.set_num_threads(threads)
+    with tiny.small_canvases(monkeypatch):
+        yield
 
 
 def opened(name: str, folder: Path, **settings: object) -> PipelineEditor:

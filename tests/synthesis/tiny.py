@@ -6,13 +6,29 @@ The classes are the very ones that the large models load; only widths and depths
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import diffusers
+import pytest
 import torch
 import transformers
 from tokenizers import pre_tokenizers
+
+from ggt_hf.synthesis.editors.families import FAMILIES
+from ggt_hf.synthesis.editors.grid import Buckets, FixedArea, SizeRule
+
+SIDE = 128
+"""Of a small square canvas, in pixels."""
+
+SMALL: dict[str, SizeRule] = {
+    "QwenImageEditPipeline": FixedArea(SIDE * SIDE, 32),
+    "QwenImageEditPlusPipeline": FixedArea(SIDE * SIDE, 32),
+    "FluxKontextPipeline": Buckets(((128, 128), (160, 96), (96, 160))),
+}
+"""The rules of families that work on one megapixel whatever they get, scaled down."""
 
 _QWEN_WORDS = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
 _QWEN_WORDS += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
@@ -252,6 +268,31 @@ def instruct_pix2pix() -> Any:
     )  # fmt: skip
 
 
+def instruct_pix2pix_xl() -> Any:
+    tokenizer, encoder = _clip()
+    encoder_2 = transformers.CLIPTextModelWithProjection(encoder.config).eval()
+    unet = diffusers.UNet2DConditionModel(
+        block_out_channels=(8, 16), layers_per_block=1, sample_size=16, in_channels=8,
+        out_channels=4, norm_num_groups=4, cross_attention_dim=64, attention_head_dim=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), use_linear_projection=True,
+        addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=80,
+    )  # fmt: skip
+    vae = diffusers.AutoencoderKL(
+        block_out_channels=[8] * 4, norm_num_groups=4, in_channels=3, out_channels=3,
+        down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+        latent_channels=4,
+    )  # fmt: skip
+    scheduler = diffusers.EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
+    )
+    return diffusers.StableDiffusionXLInstructPix2PixPipeline(
+        vae=vae, text_encoder=encoder, text_encoder_2=encoder_2, tokenizer=tokenizer,
+        tokenizer_2=tokenizer, unet=unet, scheduler=scheduler,
+    )  # fmt: skip
+
+
 BUILDERS: dict[str, Callable[[], Any]] = {
     "qwen_image_edit": qwen_image_edit,
     "qwen_image_edit_plus": qwen_image_edit_plus,
@@ -260,6 +301,7 @@ BUILDERS: dict[str, Callable[[], Any]] = {
     "flux2_klein": flux2_klein,
     "z_image": z_image,
     "instruct_pix2pix": instruct_pix2pix,
+    "instruct_pix2pix_xl": instruct_pix2pix_xl,
 }
 
 CALLS: dict[str, dict[str, object]] = {
@@ -270,6 +312,7 @@ CALLS: dict[str, dict[str, object]] = {
     "flux2_klein": {"max_sequence_length": 32, "text_encoder_out_layers": (1,)},
     "z_image": {"max_sequence_length": 32},
     "instruct_pix2pix": {},
+    "instruct_pix2pix_xl": {},
 }
 """What a tiny build needs beside the table: it has fewer layers, and shorter texts are faster."""
 
@@ -277,3 +320,25 @@ CALLS: dict[str, dict[str, object]] = {
 def build(name: str) -> Any:
     torch.manual_seed(0)
     return BUILDERS[name]()
+
+
+@contextmanager
+def small_canvases(
+    patch: pytest.MonkeyPatch, rules: dict[str, SizeRule] | None = None
+) -> Iterator[None]:
+    """One thread, and canvases of 128 x 128: the way of a pixel is the same, and short."""
+    import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit as one
+    import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus as plus
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for name, rule in (rules or SMALL).items():
+        patch.setitem(FAMILIES, name, replace(FAMILIES[name], rule=rule))  # type: ignore[arg-type]
+    area, rounded = one.calculate_dimensions, plus.calculate_dimensions
+    patch.setattr(one, "calculate_dimensions", lambda _, ratio: area(SIDE * SIDE, ratio))
+    patch.setattr(
+        plus, "calculate_dimensions", lambda target, ratio: rounded(min(target, SIDE * SIDE), ratio)
+    )
+    patch.setattr(plus, "CONDITION_IMAGE_SIZE", 56 * 56)
+    yield
+    torch.set_num_threads(threads)

@@ -1,8 +1,9 @@
 """OneStepRestorationPipeline: any picture in, the same size out, restored in one pass.
 
-This file, `tiling` and `colour` also travel with a repository (`ggt_hf.restoration.export`), so
-that `DiffusionPipeline.from_pretrained(..., trust_remote_code=True)` needs no package of ours.
-They therefore import nothing but torch, diffusers, numpy, Pillow and each other.
+This file, `pictures`, `tiling` and `colour` also travel with a repository
+(`ggt_hf.restoration.export`), so that `DiffusionPipeline.from_pretrained(...,
+trust_remote_code=True)` needs no package of ours. They therefore import nothing but torch,
+diffusers, numpy, Pillow and each other.
 """
 
 from __future__ import annotations
@@ -12,30 +13,29 @@ from importlib import import_module
 from os import PathLike
 from typing import Any, Literal, Self
 
-import numpy as np
 import torch
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineOutput
-from PIL import Image
 from torch import Tensor
 
 from ggt_hf.restoration.colour import COLOUR_FIXES, ColourFix, fix_statistics, fix_wavelet
+from ggt_hf.restoration.pipelines.pictures import (
+    OutputType,
+    as_output,
+    as_pictures,
+    count_tiles,
+)
 from ggt_hf.restoration.tiling import (
     OVERLAP,
     free_memory,
-    grid,
     reduced,
     run_tiled,
     tile_size,
 )
 
-MIN_SIDE = 16
-"""The shortest side that can be restored, in pixels."""
-
 BYTES_PER_PIXEL = 1200
 """Memory that a pass of the default network takes for each pixel of a tile, measured on a CPU."""
 
-OutputType = Literal["pil", "np", "pt"]
 TileCallback = Callable[["OneStepRestorationPipeline", int, int], None]
 """Called with the pipeline, the tiles done and the tiles in all, of one picture."""
 
@@ -103,7 +103,7 @@ class OneStepRestorationPipeline(DiffusionPipeline):
         Args:
             image: a Pillow image, an array ``(H, W, 3)`` or ``(B, H, W, 3)``, a tensor
                 ``(3, H, W)`` or ``(B, 3, H, W)``, or a list of them; RGB, ``uint8`` or floats in
-                [0, 1], each side at least `MIN_SIDE`.
+                [0, 1], each side at least 16 pixels.
             tile: side of the tiles in pixels; ``"auto"`` chooses by the free memory, ``None``
                 takes each picture whole.
             overlap: pixels that neighbouring tiles share.
@@ -170,48 +170,3 @@ class OneStepRestorationPipeline(DiffusionPipeline):
             needed = getattr(self.restorer, "bytes_per_pixel", BYTES_PER_PIXEL)
             return tile_size(free_memory(self._execution_device), needed)
         return max(picture.shape[-2:]) if tile is None else tile
-
-
-def count_tiles(picture: Tensor, tile: int, overlap: int, multiple: int) -> int:
-    """Return how many tiles a picture ``(3, H, W)`` falls into."""
-    sides = (grid(side, tile, overlap, multiple) for side in picture.shape[-2:])
-    down, across = (len(axis.starts) for axis in sides)
-    return down * across
-
-
-def as_pictures(image: Any) -> list[Tensor]:
-    """Return what a caller gave as tensors ``(3, H, W)``, ``uint8`` or ``float32`` in [0, 1].
-
-    Raises:
-        ValueError: no RGB picture, or one too small.
-    """
-    if isinstance(image, list | tuple):
-        return [picture for one in image for picture in as_pictures(one)]
-    pixels = _as_tensor(image)
-    if pixels.ndim == 4:
-        return [picture for one in pixels for picture in as_pictures(one)]
-    if pixels.ndim != 3 or pixels.shape[0] != 3 or min(pixels.shape[1:]) < MIN_SIDE:
-        raise ValueError(
-            f"A picture must be RGB with sides of at least {MIN_SIDE} pixels, got one of "
-            f"(channels, height, width) = {tuple(pixels.shape)}"
-        )
-    return [pixels if pixels.dtype == torch.uint8 else pixels.float().clamp(0, 1)]
-
-
-def _as_tensor(image: Any) -> Tensor:
-    if isinstance(image, Tensor):
-        return image
-    if isinstance(image, Image.Image):
-        image = np.array(image.convert("RGB"))
-    if isinstance(image, np.ndarray) and image.ndim in (3, 4):
-        return torch.from_numpy(np.ascontiguousarray(image)).movedim(-1, -3)
-    raise ValueError(f"A picture must be a Pillow image, array or tensor, got {type(image)}")
-
-
-def as_output(picture: Tensor, output_type: OutputType) -> Any:
-    """Return a picture ``(3, H, W)`` as the caller wants it."""
-    if output_type == "pil":
-        stored = picture if picture.dtype == torch.uint8 else (picture * 255).round().byte()
-        return Image.fromarray(stored.permute(1, 2, 0).cpu().contiguous().numpy())
-    floats = picture.float() / 255 if picture.dtype == torch.uint8 else picture
-    return floats if output_type == "pt" else floats.permute(1, 2, 0).cpu().numpy()

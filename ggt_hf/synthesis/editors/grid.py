@@ -57,6 +57,10 @@ class Multiples:
     """The largest area; larger pictures are scaled down to it."""
     min_pixels: int = 0
     """The smallest area; smaller pictures are scaled up to it."""
+    min_side: int = 0
+    """The shortest side; a shorter one is filled up."""
+    max_ratio: float = math.inf
+    """The longest side, over the shortest; longer pictures are filled up."""
 
     def canvas(self, size: Size) -> Size:
         """Return the smallest multiples that hold the picture, scaled only where it must be."""
@@ -71,8 +75,10 @@ class Multiples:
         return self._up(size, scale)
 
     def _up(self, size: Size, scale: float) -> Size:
+        shortest = max(1.0, self.min_side, max(size) * scale / self.max_ratio)
         width, height = (
-            max(1, math.ceil(side * scale / self.multiple - 1e-9)) * self.multiple for side in size
+            math.ceil(max(side * scale, shortest) / self.multiple - 1e-9) * self.multiple
+            for side in size
         )
         return width, height
 

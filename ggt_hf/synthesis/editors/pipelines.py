@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ggt_hf.errors import EditorError, MissingExtraError, UsageError
 from ggt_hf.synthesis.editors.editor import NoPictureError, Picture, to_png
-from ggt_hf.synthesis.editors.families import FAMILIES, OTHER, Family
+from ggt_hf.synthesis.editors.families import EDITED_BY, FAMILIES, OTHER, Family
 from ggt_hf.synthesis.editors.grid import Fit, Size
 
 Offload = Literal["none", "model", "sequential"]
@@ -92,7 +92,7 @@ class PipelineEditor:
         name = _class_name(model, index)
         editor = cls(
             lambda: _load(model, revision, loading),
-            class_name=_IMAGE_TO_IMAGE.get(name, name),
+            class_name=EDITED_BY.get(name, name),
             id=model if not Path(model).is_dir() else Path(model).resolve().name,
             revision=revision,
             settings=settings,
@@ -111,7 +111,7 @@ class PipelineEditor:
         fit = self.fit(picture.size)
         with self._lock, torch.inference_mode():
             pipeline = self._loaded()
-            call = self._sized(pipeline, fit.fed)
+            call = self._arguments(pipeline, fit.fed)
             try:
                 result = pipeline(
                     prompt=prompt,
@@ -126,19 +126,13 @@ class PipelineEditor:
             raise NoPictureError("refused", f"The safety checker blacked {picture.key} out.")
         return to_png(result.images[0].convert("RGB"))
 
-    def _sized(self, pipeline: Any, fed: Size) -> dict[str, object]:
-        """Return the arguments of a call, with the size where the pipeline takes one."""
-        taken = inspect.signature(pipeline.__call__).parameters
-        if unknown := sorted(self._call.keys() - taken.keys()):
-            raise UsageError(
-                f"{type(pipeline).__name__} takes no {', '.join(unknown)}.",
-                hint=f"It takes {', '.join(n for n in taken if not n.startswith('_'))}.",
-            )
-        size = {"width": fed[0], "height": fed[1]}
-        call = {name: value for name, value in size.items() if name in taken} | self._call
-        if self._family.area_argument:
-            call[self._family.area_argument] = fed[0] * fed[1]
-        return call
+    def _arguments(self, pipeline: Any, fed: Size) -> dict[str, object]:
+        try:
+            return self._family.arguments(pipeline.__call__, fed, self._call)
+        except ValueError as error:
+            said, _, hint = str(error).partition("; ")
+            name = type(pipeline).__name__
+            raise UsageError(f"{name} {said}.", hint=f"{hint.capitalize()}.") from error
 
     def _loaded(self) -> Any:
         if self._pipeline is None:
@@ -146,10 +140,6 @@ class PipelineEditor:
             self._pipeline = given() if inspect.isfunction(given) else given
             self._pipeline.set_progress_bar_config(disable=True)
         return self._pipeline
-
-
-_IMAGE_TO_IMAGE = {"ZImagePipeline": "ZImageImg2ImgPipeline"}
-"""Pipelines that make pictures of words alone, and the class that edits with their weights."""
 
 
 def _load(model: str, revision: str, loading: Loading) -> Any:
