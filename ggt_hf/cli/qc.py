@@ -196,6 +196,8 @@ def _finish(
 
         fields["pairs"] = str(report.path.with_name(PAIRS))
         write_pairs(folder.path, report.path, report.path.with_name(PAIRS))
+    else:  # what an earlier run accepted is accepted no longer
+        report.path.with_name(PAIRS).unlink(missing_ok=True)
     if triples:
         from ggt_hf.synthesis.pairs import write_preferences
 
