@@ -43,7 +43,8 @@ def list_sources(
     """Return the photographs of a folder, or of a ``sources.jsonl``.
 
     In a folder, a photograph's key is its path, and its category may be said by the name of a
-    folder on the way to it, the given one included. What lies in `out` is what was made of them, and no source.
+    folder on the way to it, the given one included. What lies in `out` is what was made of them,
+    and no source.
 
     Raises:
         SourceError: there is nothing, or two photographs have one key.
