@@ -25,6 +25,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
 from ggt_hf.data.building.seekable import find_jpegtran
 from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.data.streaming.batches import PairSample, PairSource, Slots
+from ggt_hf.data.streaming.pairs import open_pairs
 from ggt_hf.data.streaming.stream import PairStream
 
 BATCH = 16
@@ -32,6 +34,11 @@ ENDLESS = 100_000
 """Pairs of an epoch, where a peer has to be told: no epoch ends while it is measured."""
 SHUFFLED = 64
 """Pairs in the shuffle buffers of those that have one."""
+
+
+class NotRunError(Exception):
+    """A contender has nothing to do in this setting."""
+
 
 Batches = Iterator[Any]
 Encoded = tuple[bytes, bytes]
@@ -123,13 +130,23 @@ class LooseFiles(Dataset[Any]):
         return cropped((self.lq[index].read_bytes(), self.gt[index].read_bytes()), self.crop)
 
 
+class Endless:
+    """A source of ours whose epochs follow each other as one, as those of the peers do."""
+
+    def __init__(self, source: PairSource) -> None:
+        self.source, self.fingerprint = source, source.fingerprint
+        self.sample_shape = source.sample_shape
+
+    def __len__(self) -> int:
+        return ENDLESS
+
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
+        return self.source.sample(*divmod(position, len(self.source)), out)
+
+
 def ours(kind: str, job: Job) -> Batches:
-    stream = PairStream.from_hub(
-        job.root / kind, crop=job.crop, batch_size=BATCH, threads=job.workers, drop_last=True
-    )
-    for epoch in itertools.count():
-        stream.set_epoch(epoch)
-        yield from stream
+    source = Endless(open_pairs(job.root / kind, crop=job.crop))
+    return iter(PairStream(source, batch_size=BATCH, threads=job.workers))
 
 
 def loose_files(job: Job) -> Batches:
@@ -248,7 +265,7 @@ def touched(root: Path, crop: int) -> list[bytes]:
         x, y = (chance.randint(0, 1024 - crop) for _ in range(2))
         command = [find_jpegtran(), "-copy", "none", "-crop", f"{crop}x{crop}+{x}+{y}"]
         if not pair[0].startswith(b"\xff\xd8"):
-            raise LookupError("there is none for PNG")
+            raise NotRunError("there is none for PNG")
         made += [subprocess.run(command, input=d, capture_output=True).stdout for d in pair]
     return made
 

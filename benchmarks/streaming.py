@@ -1,16 +1,18 @@
 """Aligned random crops a second: our loader against those that people use, in one run.
 
-    python -m benchmarks.streaming [--photos DIR] [--pairs 96] [--rounds 5] [--seconds 2]
+    python -m benchmarks.streaming [--photos DIR] [--pairs 96] [--minutes 12] [--table FILE]
 
 Pairs of 1024 pixels are cut from photographs, built into ordinary and seekable shards, and copied
 into each peer's own format. Every contender yields batches of 16 pairs, the same random crop of
-both sides, as ``uint8``. They take turns, round after round, each in a process of its own, with a
-new loader whose first batches are not counted; a cell is the median over the rounds. Beside the
-rate stands the processor time of a pair, workers included, which a busy machine disturbs less.
-"2 workers" are 2 threads for us, DALI, torchdata and the limit, and 2 processes for the others.
+both sides, as ``uint8``. They take turns, setting after setting and round after round until the
+minutes are over (one round at least), each in a process of its own, with a new loader whose first
+batches are not counted; a cell is the median over the rounds. Beside the rate stands the processor
+time of a pair, workers included, which a busy machine disturbs less. "2 workers" are 2 threads for
+us, DALI, torchdata and the limit, and 2 processes for the others.
 
-The limit decodes JPEGs, made beforehand, of nothing but the MCUs that a crop touches. Peers that
-are not installed are named and left out. Prints a Markdown table.
+The limit decodes JPEGs, made beforehand, of nothing but the MCUs that a crop touches. A contender
+that fails is named with the cause, and gets a new process and another turn in the next round. The
+Markdown table is printed, and written anew after every round where a file is named.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -39,9 +42,69 @@ OURS, LIMIT, REGION = (
 )
 SHARDS = 4
 
-Contender = subprocess.Popen[str]
 Turn = tuple[float, float]
 """Pairs a second, and milliseconds of processor time a pair."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is raced on; its name stands in the first column."""
+
+    encoding: str
+    crop: int
+    workers: int
+
+    def __str__(self) -> str:
+        return f"{self.encoding}, {self.crop} px, {self.workers} workers"
+
+
+@dataclass
+class Contender:
+    """A loader in a process of its own, started when it is needed and again when it died."""
+
+    name: str
+    log: Path
+    turns: dict[Setting, list[Turn]] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    def take_turn(self, setting: Setting, job: dict[str, object]) -> None:
+        answer = self._ask(job)
+        if "turn" in answer:
+            self.turns.setdefault(setting, []).append(answer["turn"])
+        elif "error" in answer:
+            self.troubles[answer["error"]] = str(setting)
+
+    def _ask(self, job: dict[str, object]) -> dict[str, Any]:
+        process = self.process = self.process or self._start()
+        assert process.stdin and process.stdout
+        try:
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            answer: dict[str, Any] = json.loads(process.stdout.readline())
+        except (BrokenPipeError, ValueError):
+            self.process = None
+            said = self.log.read_text(errors="replace").split("\n")[-3:]
+            return {"error": f"its process ended with {process.wait()}: {' '.join(said).strip()}"}
+        return answer
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "benchmarks.contender", self.name]
+        with self.log.open("w") as log:
+            pipe = subprocess.PIPE
+            return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def median(self, setting: Setting) -> Turn | None:
+        turns = self.turns.get(setting)
+        if not turns:
+            return None
+        rates, costs = zip(*turns, strict=True)
+        return statistics.median(rates), statistics.median(costs)
 
 
 def prepare(folder: Path, photos: Path | None, encodings: Sequence[str], pairs: int) -> str:
@@ -63,48 +126,6 @@ def prepare(folder: Path, photos: Path | None, encodings: Sequence[str], pairs: 
                     quiet=True,
                 )
     return name
-
-
-def start(name: str) -> Contender:
-    command = [sys.executable, "-m", "benchmarks.contender", name]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-
-
-def take_turn(contender: Contender, job: dict[str, object]) -> dict[str, Any]:
-    assert contender.stdin and contender.stdout
-    try:
-        contender.stdin.write(json.dumps(job) + "\n")
-        contender.stdin.flush()
-        return json.loads(contender.stdout.readline())
-    except (BrokenPipeError, ValueError):
-        return {"error": f"its process ended with {contender.wait()}"}
-
-
-def race(
-    contenders: dict[str, Contender], job: dict[str, object], rounds: int, left_out: dict[str, str]
-) -> dict[str, list[Turn]]:
-    turns: dict[str, list[Turn]] = defaultdict(list)
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            if name in left_out:
-                continue
-            answer = take_turn(contender, job)
-            if "turn" in answer:
-                turns[name].append(answer["turn"])
-            elif "error" in answer:
-                left_out[name] = answer["error"]
-    return turns
-
-
-def medians(turns: dict[str, list[Turn]]) -> dict[str, Turn]:
-    return {
-        name: (statistics.median(rates), statistics.median(costs))
-        for name, (rates, costs) in (
-            (name, zip(*some, strict=True)) for name, some in turns.items() if some
-        )
-    }
 
 
 def lines(head: str, found: dict[str, Turn]) -> list[str]:
@@ -135,39 +156,79 @@ def goals(head: str, found: dict[str, Turn]) -> str:
     return f"- {head}: {'; '.join(parts)}."
 
 
+def report(head: str, contenders: Sequence[Contender], settings: Sequence[Setting]) -> str:
+    """The whole table, with what it says of the goals and who failed."""
+    table = [head, "", "| corpus | loader | pairs/s | CPU ms a pair | ours is faster | by CPU |"]
+    table += ["|---|---|---|---|---|---|"]
+    summary = []
+    for setting in settings:
+        medians = {contender.name: contender.median(setting) for contender in contenders}
+        found = {name: median for name, median in medians.items() if median}
+        if OURS[0] in found:
+            table += lines(str(setting), found)
+            summary.append(goals(str(setting), found))
+    troubles = [
+        f"- {contender.name} failed at {where}: {cause}"
+        for contender in contenders
+        for cause, where in contender.troubles.items()
+    ]
+    parts = [*table, "", "By rate, and in brackets by processor time:", "", *summary, *troubles]
+    return "\n".join(parts) + "\n"
+
+
+def race(
+    contenders: Sequence[Contender], settings: Sequence[Setting], folder: Path, seconds: float
+) -> None:
+    """One round: everybody at every setting."""
+    for setting in settings:
+        job = {
+            "root": str(folder / setting.encoding.replace(":", "")),
+            "crop": setting.crop,
+            "workers": setting.workers,
+            "seconds": seconds,
+        }
+        for contender in contenders:
+            contender.take_turn(setting, job)
+        print(f"{time.strftime('%H:%M:%S')} {setting}", file=sys.stderr)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, help="folder of photographs to cut the pairs from")
     parser.add_argument("--pairs", type=int, default=96)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn, about")
+    parser.add_argument("--minutes", type=float, default=12, help="no round starts that ends later")
+    parser.add_argument("--rounds", type=int, default=5, help="at most")
+    parser.add_argument("--seconds", type=float, default=0.7, help="of each turn, about")
     parser.add_argument("--crops", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--encodings", nargs="+", choices=ENCODINGS, default=list(ENCODINGS))
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument("--dir", type=Path, help="keep what is raced on here")
+    parser.add_argument("--table", type=Path, help="write the table to this file as well")
     given = parser.parse_args()
+    settings = [Setting(*s) for s in product(given.encodings, given.crops, given.workers)]
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.dir or Path(temporary)
-        name = prepare(folder, given.photos, given.encodings, given.pairs)
-        print(f"{given.pairs} pairs of 1024 pixels cut from {name}; load {os.getloadavg()[1]:.0f}")
-        print("\n| corpus | loader | pairs/s | CPU ms a pair | ours is faster | by CPU |")
-        print("|---|---|---|---|---|---|")
-        left_out: dict[str, str] = {}
-        summary = []
-        contenders = {name: start(name) for name in CONTENDERS}
-        for encoding, crop, workers in product(given.encodings, given.crops, given.workers):
-            root = folder / encoding.replace(":", "")
-            job = {"root": str(root), "crop": crop, "workers": workers, "seconds": given.seconds}
-            found = medians(race(contenders, job, given.rounds, left_out))
-            head = f"{encoding}, {crop} px, {workers} workers"
-            print("\n".join(lines(head, found)), flush=True)
-            summary.append(goals(head, found))
-        for contender in contenders.values():
-            contender.kill()
-    print("\nBy rate, and in brackets by processor time:\n")
-    print("\n".join(summary))
-    for name, cause in left_out.items():
-        print(f"- left out: {name} ({cause})")
+        photos = prepare(folder, given.photos, given.encodings, given.pairs)
+        contenders = [Contender(n, Path(temporary, f"{i}.log")) for i, n in enumerate(given.only)]
+        table, longest = "", 0.0
+        for number in range(1, given.rounds + 1):
+            begun = time.monotonic()
+            if table and begun + longest > started + 60 * given.minutes:
+                break
+            race(contenders, settings, folder, given.seconds)
+            longest = max(longest, time.monotonic() - begun)
+            head = (
+                f"{given.pairs} pairs of 1024 pixels cut from {photos}; medians of {number} rounds "
+                f"of {given.seconds} s; load {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores"
+            )
+            table = report(head, contenders, settings)
+            if given.table:
+                given.table.write_text(table)
+        for contender in contenders:
+            contender.stop()
+    print(table, end="")
 
 
 if __name__ == "__main__":

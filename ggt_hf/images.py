@@ -83,6 +83,16 @@ def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
         return cast("NDArray[np.uint8]", np.array(upright.convert("RGB"), dtype=np.uint8))
 
 
+def decoder() -> str:
+    """Return what decodes here, and its versions: other ones may give other pixels."""
+    import PIL
+    from PIL import features
+
+    parts = {"libjpeg-turbo": "libjpeg_turbo", "zlib": "zlib", "libwebp": "webp"}
+    versions = (f"{name} {features.version(part)}" for name, part in parts.items())
+    return ", ".join([f"Pillow {PIL.__version__}", *versions])
+
+
 def luminance(data: bytes, name: str, side: int) -> NDArray[np.uint8]:
     """Decode a picture to a small square of luminance, upright, whatever its aspect.
 

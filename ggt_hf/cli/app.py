@@ -13,6 +13,7 @@ from ggt_hf.cli.contamination import contamination
 from ggt_hf.cli.demo import demo
 from ggt_hf.cli.diff import diff
 from ggt_hf.cli.doctor import doctor
+from ggt_hf.cli.eval import evaluate
 from ggt_hf.cli.info import info
 from ggt_hf.cli.link import link
 from ggt_hf.cli.ls import ls
@@ -70,6 +71,7 @@ app.command()(review)
 app.add_typer(contamination, name="contamination")
 app.command()(train)
 app.command()(restore)
+app.command("eval")(evaluate)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 app.command()(doctor)

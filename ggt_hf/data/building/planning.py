@@ -69,7 +69,7 @@ class ShardPlan:
 
     def fingerprint(self, options: BuildOptions) -> str:
         """Return the hash of all that decides the shard's bytes, sources' marks included."""
-        how = f"{options.check} seekable" if options.seekable else options.check
+        how = f"{options.check} seekable, cells listed" if options.seekable else options.check
         digest = hashlib.sha256(f"{FORMAT_VERSION} {how} {self.path}".encode())
         for pair in self.pairs:
             blobs = "".join(f"\n{b.name}\n{b.num_bytes} {b.mark}" for b in (pair.lq, pair.gt))

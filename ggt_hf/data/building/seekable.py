@@ -1,8 +1,9 @@
 """Rewrite pictures without loss so that a region of them decodes alone.
 
 The rewritten files are ordinary JPEG and PNG files. JPEGs get a restart marker about every 32
-pixels, through libjpeg-turbo's ``jpegtran`` (only the entropy coding changes); PNGs are written
-as strip PNGs (`ggt_hf.data.regions.png`). Every rewriting is proven before it is returned.
+pixels, through libjpeg-turbo's ``jpegtran`` (only the entropy coding changes), and note in a
+segment of their header where the markers stand; PNGs are written as strip PNGs
+(`ggt_hf.data.regions.png`). Every rewriting is proven before it is returned.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import numpy as np
 
 from ggt_hf import images
 from ggt_hf.data.regions import Region, decode_region
-from ggt_hf.data.regions.cells import build_index
-from ggt_hf.data.regions.jpeg import JpegFrame, grid_of, parse_frame
+from ggt_hf.data.regions.cell_list import jpeg_index, with_cell_list, without_cell_list
+from ggt_hf.data.regions.jpeg import JpegFrame, parse_frame
 from ggt_hf.data.regions.png import (
     CHANNELS,
     SIGNATURE,
@@ -114,19 +115,21 @@ def _with_restarts(data: bytes, name: str) -> Seekable:
     if not data.endswith(b"\xff\xd9") or data.find(b"\xff\xd9", frame.scan_at) != len(data) - 2:
         return _unchanged(data, "bytes follow the end of the JPEG, which jpegtran would drop")
     program = find_jpegtran()
-    rewritten = _jpegtran(program, data, "-restart", f"{cell_mcus(frame)}B")
-    plain = _jpegtran(program, data)
+    # An earlier list of cells would not fit the new ones.
+    old = without_cell_list(data)
+    rewritten = _jpegtran(program, old, "-restart", f"{cell_mcus(frame)}B")
+    plain = _jpegtran(program, old)
     if rewritten is None or plain is None:
         return _unchanged(data, "jpegtran could not read it")
-    # Without their restart markers both must be one file: same coefficients, tables, metadata.
-    if _jpegtran(program, rewritten) != plain or not _same_pixels(data, rewritten, name):
+    listed = with_cell_list(rewritten)
+    # Without restart markers and list both must be one file: same coefficients, tables, metadata.
+    is_same = without_cell_list(listed) == rewritten and _jpegtran(program, rewritten) == plain
+    if not (is_same and _same_pixels(data, listed, name)):
         return _unchanged(data, "its rewriting was not lossless")
-    new_frame = parse_frame(rewritten)
-    grid = grid_of(new_frame) if new_frame else None
-    index = build_index(rewritten, new_frame, grid) if new_frame and grid else None
+    index = jpeg_index(listed)
     if index is None:
         return _unchanged(data, "its rewriting has no grid of restart markers")
-    return Seekable(data=rewritten, index=index, how="restart markers")
+    return Seekable(data=listed, index=index, how="restart markers")
 
 
 def _jpegtran(program: str, data: bytes, *options: str) -> bytes | None:

@@ -46,14 +46,13 @@ class LocalShards:
     """Byte ranges of a folder's shards."""
 
     def __init__(self, root: Path, info: DatasetInfo) -> None:
-        self._root = root
-        self._sizes = {shard.path: shard.num_bytes for shard in info.shards}
+        self._files = {shard.path: (root / shard.path, shard.num_bytes) for shard in info.shards}
         self._descriptors = Descriptors()
 
     def read(self, path: str, offset: int, num_bytes: int) -> bytes:
         """Return `num_bytes` bytes of the shard `path` from `offset`."""
-        size = self._sizes[path]
-        return self._descriptors.read(self._root / path, offset, num_bytes, size=size)
+        file, size = self._files[path]
+        return self._descriptors.read(file, offset, num_bytes, size=size)
 
     def read_pair(self, row: PairRow) -> bytes:
         """Return the bytes of `extent(row)`."""

@@ -1,4 +1,8 @@
-"""Cutting a rectangle of restart cells out of a JPEG: bytes in, a smaller JPEG out."""
+"""Cutting a rectangle of restart cells out of a JPEG: bytes in, a smaller JPEG out.
+
+Where the cells end is listed in the JPEG's own header (`cell_list`). The list is believed where the
+expected markers stand at the places it names; else, and where there is none, they are looked for.
+"""
 
 from __future__ import annotations
 
@@ -6,73 +10,84 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ggt_hf.data.regions.cell_list import EOI, MARKER_BYTES, find_ends, in_turn
 from ggt_hf.data.regions.jpeg import CellBox, Grid, JpegFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_EOI = b"\xff\xd9"
+    Bytes = bytes | memoryview
+    Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
+    """First byte of each row of a box, and marker of each of its cells, ``(rows, columns)``."""
 
 
-def build_index(data: bytes, frame: JpegFrame, grid: Grid) -> bytes | None:
-    """Return the byte length of each row of cells, ``<u4``: the `regions.parts` index of a JPEG.
-
-    ``None`` if its restart markers are not as they must be.
-    """
-    scan = memoryview(data)[frame.scan_at :]
-    ends = _ends(scan, 0, grid.count, grid)
-    if ends is None:
-        return None
-    rows = ends.reshape(grid.rows, grid.columns)[:, -1] + 2
-    return np.diff(rows, prepend=0).astype("<u4").tobytes()
-
-
-def cut_cells(rows: bytes | memoryview, frame: JpegFrame, grid: Grid, box: CellBox) -> bytearray:
+def cut_cells(
+    rows: Bytes, lengths: NDArray[np.int64], frame: JpegFrame, grid: Grid, box: CellBox
+) -> bytearray:
     """Return a JPEG of the cells in `box` alone.
 
     Args:
         rows: the entropy-coded data of the rows of cells in `box`, whole rows.
+        lengths: byte length of each of these rows.
         frame: the picture's header.
         grid: its cells.
         box: the wanted cells.
 
     Raises:
-        ValueError: `rows` does not hold exactly the expected markers, numbered in turn.
+        ValueError, IndexError: `rows` does not hold exactly the expected markers, in turn.
     """
-    count = (box.bottom - box.top) * grid.columns
-    found = _ends(rows, box.top * grid.columns, count, grid)
-    if found is None or found[-1] + 2 != len(rows):
-        raise ValueError("restart markers are missing, or not where the index says")
-    ends = found.reshape(-1, grid.columns)[:, box.left : box.right]
-    starts = (np.concatenate([[-2], found[:-1]]) + 2).reshape(-1, grid.columns)[:, box.left]
-    stops = ends[:, -1] + 2
-    parts = [rows[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+    starts, ends = _listed(rows, lengths, frame, grid, box) or _found(rows, grid, box)
+    stops = ends[:, -1] + MARKER_BYTES
+    view = memoryview(rows)
+    parts = [view[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     head = frame.sized(*grid.size_of(box, frame))
-    jpeg = head.join((b"", b"".join(parts)))
-    lengths = stops - starts
-    marker_at = (ends + (np.cumsum(lengths) - lengths + len(head) - starts + 1)[:, None]).ravel()
+    jpeg = bytearray().join((head, *parts))
+    sizes = stops - starts
+    numbers_at = (ends + (sizes.cumsum() - stops + len(head) + 1)[:, None]).ravel()
     numbers = np.frombuffer(jpeg, np.uint8)
-    numbers[marker_at] = _turn(0, len(marker_at))
-    numbers[marker_at[-1]] = _EOI[1]
+    numbers[numbers_at] = in_turn(0, len(numbers_at))
+    numbers[-1] = EOI[1]
     return jpeg
 
 
-def _ends(scan: bytes | memoryview, first: int, count: int, grid: Grid) -> NDArray[np.int64] | None:
-    """Return where each of `count` cells from number `first` on ends in `scan`, at its marker.
+def _listed(
+    rows: Bytes, lengths: NDArray[np.int64], frame: JpegFrame, grid: Grid, box: CellBox
+) -> Ends | None:
+    """Take the ends of the cells in `box` from the list; ``None`` if it does not fit them."""
+    if len(frame.cell_list) != 2 * grid.count:
+        return None
+    # The cell before a row of the box ends where the row begins.
+    before = min(box.left, 1)
+    listed = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
+    tops = lengths.cumsum() - lengths
+    ends = listed[box.top : box.bottom, box.left - before : box.right] + tops[:, None]
+    window = np.frombuffer(rows, np.uint8)
+    firsts, seconds = (window.take(ends + k, mode="clip").tobytes() for k in (0, 1))
+    if firsts != EOI[:1] * len(firsts) or seconds != _numbers(grid, box, before).tobytes():
+        return None
+    return (ends[:, 0] + MARKER_BYTES, ends[:, 1:]) if before else (tops, ends)
 
-    ``None`` unless `scan` begins with exactly the expected markers, in turn.
+
+def _numbers(grid: Grid, box: CellBox, before: int) -> NDArray[np.uint8]:
+    """Return the second byte of the marker after each cell in `box`, and `before` columns more."""
+    firsts = np.arange(box.top, box.bottom) * grid.columns
+    numbers = (0xD0 + (firsts[:, None] + np.arange(box.left - before, box.right) & 7)).astype(
+        np.uint8
+    )
+    if box.bottom == grid.rows and box.right == grid.columns:
+        numbers[-1, -1] = EOI[1]
+    return numbers
+
+
+def _found(rows: Bytes, grid: Grid, box: CellBox) -> Ends:
+    """Look for the ends of the cells in `box`.
+
+    Raises:
+        ValueError: not exactly the expected markers are there.
     """
-    window = np.frombuffer(scan, np.uint8)
-    at = np.flatnonzero(window[:-1] == 0xFF)
-    numbers = window[at + 1]
-    is_marker = numbers != 0
-    at, numbers = at[is_marker][:count], numbers[is_marker][:count]
-    expected = _turn(first, count)
-    if first + count == grid.count:
-        expected[-1] = _EOI[1]
-    return at if np.array_equal(numbers, expected) else None
-
-
-def _turn(first: int, count: int) -> NDArray[np.uint8]:
-    """Return the second bytes of `count` restart markers, the first one being number `first`."""
-    return (0xD0 + (np.arange(first, first + count) & 7)).astype(np.uint8)
+    count = (box.bottom - box.top) * grid.columns
+    found = find_ends(rows, box.top * grid.columns, count, grid)
+    if found is None or found[-1] + MARKER_BYTES != len(rows):
+        raise ValueError("restart markers are missing, or not where the index says")
+    starts = np.concatenate([[0], found[:-1] + MARKER_BYTES]).reshape(-1, grid.columns)
+    return starts[:, box.left], found.reshape(-1, grid.columns)[:, box.left : box.right]

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ggt_hf import images
-from ggt_hf.data.regions.cells import build_index
-from ggt_hf.data.regions.decoder import decode_into
-from ggt_hf.data.regions.jpeg import JpegFrame, grid_of, parse_frame, rows_needed
+from ggt_hf.data.regions.cell_list import jpeg_index
+from ggt_hf.data.regions.decoder import decode_for_now
+from ggt_hf.data.regions.jpeg import JpegFrame, parse_frame, rows_needed
 from ggt_hf.data.regions.parts import Read, from_parts, stored, turn_of
 from ggt_hf.data.regions.png import SIGNATURE, cut_rows, strip_index
 from ggt_hf.data.regions.region import TURNS, Region
@@ -124,9 +124,7 @@ def _index_of(data: bytes) -> bytes | None:
     """Return the index of a picture that is seekable, or ``None``."""
     if data[:8] == SIGNATURE:
         return strip_index(data)
-    frame = parse_frame(data) if data[:2] == _SOI else None
-    grid = grid_of(frame) if frame else None
-    return build_index(data, frame, grid) if frame and grid else None
+    return jpeg_index(data) if data[:2] == _SOI else None
 
 
 def _from_index(data: bytes, region: Region, index: bytes, name: str) -> NDArray[np.uint8] | None:
@@ -152,15 +150,15 @@ def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint
         # Remarks about restart markers cannot be told apart; a missing end may be a cut file.
         rows = frame.height
     jpeg = b"".join((frame.sized(frame.width, rows), memoryview(data)[frame.scan_at :]))
-    pixels = np.empty((rows, frame.width, 3), np.uint8)
-    remark = decode_into(jpeg, pixels)
+    pixels, remark = decode_for_now(jpeg, frame.width, rows)
     if remark and not (rows < frame.height and _CUT_SHORT.search(remark)):
         return None
     return region.crop(pixels)
 
 
 def _delivered(pixels: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Copy `pixels`, which may lie in memory that is used again, to where they are to stay."""
     if out is None:
-        return np.ascontiguousarray(pixels)
+        return pixels.copy()
     out[...] = pixels
     return out

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ggt_hf.data.regions.region import Region
 
+_SOI = b"\xff\xd8"
 _SOF_HUFFMAN, _SOF_ALL = {0xC0, 0xC1}, set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DHT, _SOS, _DQT, _DRI, _APP0, _APP1, _APP14 = 0xC4, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xEE
 _KEPT = _SOF_HUFFMAN | {_DHT, _SOS, _DQT, _DRI, _APP0, _APP14}
 """What decides about pixels; APP0 and APP14 tell the colour space."""
-_KNOWN = _KEPT | _SOF_ALL | set(range(0xE0, 0xF0)) | {0xFE}
+_METADATA = set(range(0xE0, 0xF0)) | {0xFE}
+_KNOWN = _KEPT | _SOF_ALL | _METADATA
 """What else may stand in a header: other frames, metadata, comments."""
+CELL_LIST = 0xE9, b"ggt cells\0"
+"""Marker (APP9) and first bytes of the segments that say where cells end: `cell_list`."""
 _CONTEXT = 2
 """Pixels around a region that smooth chroma upsampling looks at."""
 _NARROWEST = 16
@@ -51,6 +55,8 @@ class JpegFrame:
     """Where in the file the entropy-coded data starts."""
     has_metadata: bool
     """Whether EXIF or XMP is there, which may hold an orientation."""
+    cell_list: bytes
+    """Where the header says that cells end: `cell_list`; empty where it says nothing."""
 
     @property
     def across(self) -> int:
@@ -118,28 +124,25 @@ def parse_frame(data: bytes) -> JpegFrame | None:
 
 
 def _parse(data: bytes) -> JpegFrame | None:
-    interval, has_metadata = 0, False
-    kept, kept_bytes, size_at = [b"\xff\xd8"], 2, 0
-    sof = sos = b""
-    scan_at = 2
-    for marker, segment in _segments(data):
-        if marker in _SOF_ALL:
-            if marker not in _SOF_HUFFMAN or sof:
-                return None
-            sof, size_at = segment, kept_bytes + 5
-        elif marker == _DRI:
-            (interval,) = struct.unpack_from(">H", segment, 4)
-        elif marker == _SOS:
-            sos = segment
-        has_metadata |= marker == _APP1
-        scan_at += len(segment)
+    kept, cell_list, has_metadata, scan_at = [_SOI], b"", False, 2
+    for marker, start, scan_at in segments(data):
         if marker in _KEPT:
-            kept.append(segment)
-            kept_bytes += len(segment)
-    fields = _components(sof, sos)
+            kept.append(data[start:scan_at])
+        elif marker in _SOF_ALL:
+            return None
+        elif marker == CELL_LIST[0] and data.startswith(CELL_LIST[1], start + 4):
+            cell_list += data[start + 4 + len(CELL_LIST[1]) : scan_at]
+        else:
+            has_metadata |= marker == _APP1
+    numbers = [segment[1] for segment in kept]
+    sizes = [number in _SOF_HUFFMAN for number in numbers]
+    if sum(sizes) != 1 or numbers[-1] != _SOS:
+        return None
+    sof_at = sizes.index(True)
+    fields = _components(kept[sof_at], kept[-1])
     if fields is None:
         return None
-    height, width = struct.unpack_from(">HH", sof, 5)
+    height, width = struct.unpack_from(">HH", kept[sof_at], 5)
     mcu_width, mcu_height, subsampled = fields
     if not (height and width):
         return None
@@ -149,35 +152,56 @@ def _parse(data: bytes) -> JpegFrame | None:
         mcu_width=mcu_width,
         mcu_height=mcu_height,
         subsampled=subsampled,
-        interval=interval,
+        interval=_interval(kept),
         header=b"".join(kept),
-        size_at=size_at,
+        size_at=sum(map(len, kept[:sof_at])) + 5,
         scan_at=scan_at,
         has_metadata=has_metadata,
+        cell_list=cell_list,
     )
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (marker, segment) after SOI, up to and with SOS; stop early at anything else."""
+def _interval(kept: list[bytes]) -> int:
+    last = next((segment for segment in reversed(kept) if segment[1] == _DRI), b"")
+    return struct.unpack_from(">H", last, 4)[0] if last else 0
+
+
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield (marker, start, stop) after SOI, up to and with SOS; stop early at anything else.
+
+    Raises:
+        IndexError: the header is cut off.
+    """
     at, marker = 2, 0
     while marker != _SOS and data[at] == 0xFF and data[at + 1] in _KNOWN:
-        marker, length = struct.unpack_from(">BH", data, at + 1)
-        yield marker, data[at : at + 2 + length]
-        at += 2 + length
+        marker = data[at + 1]
+        stop = at + 2 + (data[at + 2] << 8 | data[at + 3])
+        yield marker, at, stop
+        at = stop
+
+
+def metadata_end(data: bytes) -> int:
+    """Return where the metadata at the head of a JPEG ends (APPn and comments)."""
+    at = 2
+    for marker, _, stop in segments(data):
+        if marker not in _METADATA:
+            break
+        at = stop
+    return at
 
 
 def _components(sof: bytes, sos: bytes) -> tuple[int, int, bool] | None:
     """Return MCU width, MCU height and whether chroma is coarser; ``None`` for other kinds."""
-    if not (sof and sos) or sof[4] != 8 or sof[9] not in (1, 3) or sos[4] != sof[9]:
+    if sof[4] != 8 or sof[9] not in (1, 3) or sos[4] != sof[9]:
         return None
-    factors = [(sof[11 + 3 * k] >> 4, sof[11 + 3 * k] & 15) for k in range(sof[9])]
-    if not all(1 <= h <= 4 and 1 <= v <= 4 for h, v in factors):
+    factors = sof[11 : 11 + 3 * sof[9] : 3]
+    across, down = [factor >> 4 for factor in factors], [factor & 15 for factor in factors]
+    if len(factors) != sof[9] or min(*across, *down) < 1 or max(*across, *down) > 4:
         return None
     if len(factors) == 1:
         # A lone component is not interleaved: its MCU is one block, whatever its factors say.
         return 8, 8, False
-    across, down = max(h for h, _ in factors), max(v for _, v in factors)
-    return 8 * across, 8 * down, len(set(factors)) > 1
+    return 8 * max(across), 8 * max(down), len(set(factors)) > 1
 
 
 def grid_of(frame: JpegFrame) -> Grid | None:

@@ -11,6 +11,7 @@ What is left of the file's length is the head. So a few short reads bring all th
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from ggt_hf import images
 from ggt_hf.data.regions.cells import cut_cells
-from ggt_hf.data.regions.decoder import decode_into
+from ggt_hf.data.regions.decoder import decode_for_now
 from ggt_hf.data.regions.jpeg import cells_needed, grid_of, parse_frame
 from ggt_hf.data.regions.png import SIGNATURE, cut_strips, parse_rest
 from ggt_hf.data.regions.region import TURNS, Region, Turn
@@ -32,6 +33,8 @@ def from_parts(
 ) -> NDArray[np.uint8] | None:
     """Decode `region` of a picture; ``None`` if it is not what `index` says.
 
+    The pixels may lie in memory that the next call in this thread overwrites.
+
     Args:
         read: gives bytes of the picture.
         num_bytes: its length.
@@ -42,54 +45,61 @@ def from_parts(
     Raises:
         UsageError: `region` leaves the picture.
     """
-    if not index or len(index) % 4:
+    lengths = _lengths(index)
+    head_bytes = num_bytes - sum(lengths)
+    if not lengths or head_bytes <= 0:
         return None
-    lengths = np.frombuffer(index, "<u4").astype(np.int64)
-    bounds = num_bytes - lengths.sum() + np.cumsum(lengths) - lengths
-    if bounds[0] <= 0:
-        return None
-    starts = [*bounds.tolist(), num_bytes]
-    head = read(0, starts[0])
+    head = read(0, head_bytes)
     from_kind = _png if head.startswith(SIGNATURE) else _jpeg
-    return from_kind(read, head, starts, region, name)
+    return from_kind(read, head, lengths, region, name)
+
+
+def _lengths(index: bytes) -> tuple[int, ...]:
+    count, rest = divmod(len(index), 4)
+    return () if rest else struct.unpack(f"<{count}I", index)
 
 
 def _jpeg(
-    read: Read, head: bytes, starts: list[int], region: Region, name: str
+    read: Read, head: bytes, lengths: tuple[int, ...], region: Region, name: str
 ) -> NDArray[np.uint8] | None:
     frame = parse_frame(head)
     grid = grid_of(frame) if frame else None
     if frame is None or grid is None or frame.width * frame.height > images.MAX_PIXELS:
         return None
-    if frame.scan_at != len(head) or grid.rows + 1 != len(starts):
+    if frame.scan_at != len(head) or grid.rows != len(lengths):
         return None
     turn = turn_of(head, name) if frame.has_metadata else TURNS[1]
     region = stored(region, turn, frame.width, frame.height, name)
     box = cells_needed(frame, grid, region)
+    wanted = lengths[box.top : box.bottom]
+    start = len(head) + sum(lengths[: box.top])
     try:
-        jpeg = cut_cells(read(starts[box.top], starts[box.bottom]), frame, grid, box)
-    except ValueError:
+        rows = read(start, start + sum(wanted))
+        jpeg = cut_cells(rows, np.array(wanted), frame, grid, box)
+    except (ValueError, IndexError):
         return None
-    width, height = grid.size_of(box, frame)
-    pixels = np.empty((height, width, 3), np.uint8)
-    if decode_into(jpeg, pixels):
+    pixels, remark = decode_for_now(jpeg, *grid.size_of(box, frame))
+    if remark:
         return None
     y, x = region.y - box.top * grid.cell_height, region.x - box.left * grid.cell_width
     return turn.upright(pixels[y : y + region.height, x : x + region.width])
 
 
 def _png(
-    read: Read, head: bytes, starts: list[int], region: Region, name: str
+    read: Read, head: bytes, lengths: tuple[int, ...], region: Region, name: str
 ) -> NDArray[np.uint8] | None:
-    *strips, end = starts
-    rest = head + read(strips[-1], end)
+    *strips, tail = lengths
+    end = len(head) + sum(strips)
+    rest = head + read(end, end + tail)
     png = parse_rest(rest)
-    if png is None or png.count + 1 != len(strips) or png.width * png.height > images.MAX_PIXELS:
+    if png is None or png.count != len(strips) or png.width * png.height > images.MAX_PIXELS:
         return None
     turn = turn_of(rest, name) if png.has_metadata else TURNS[1]
     region = stored(region, turn, png.width, png.height, name)
     first, last = png.strips_of(region)
-    pixels = cut_strips(read(strips[first], strips[last + 1]), png, region)
+    start = len(head) + sum(strips[:first])
+    wanted = read(start, start + sum(strips[first : last + 1]))
+    pixels = cut_strips(wanted, png, region)
     return None if pixels is None else turn.upright(pixels)
 
 

@@ -129,16 +129,16 @@ class BatchRows:
         self._size = size
         self._keys: list[str] = []
         self._sides: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._arrays: Slots | None = None
         if sample_shape is not None:
             self._allocate(sample_shape)
 
     def slots(self) -> Slots | None:
         """Return where the next sample may be written; ``None`` while its shape is unknown."""
-        if self._sides is None:
+        if self._arrays is None:
             return None
         row = len(self._keys)
-        lq, gt = (side[row].numpy() for side in self._sides)
-        return lq, gt
+        return self._arrays[0][row], self._arrays[1][row]
 
     def add(self, sample: PairSample) -> None:
         """Append a sample, copied unless it was written to `slots` already."""
@@ -167,9 +167,12 @@ class BatchRows:
             lq.share_memory_()
             gt.share_memory_()
         self._sides = lq, gt
-        return lq[0].numpy(), gt[0].numpy()
+        self._arrays = lq.numpy(), gt.numpy()
+        return self._arrays[0][0], self._arrays[1][0]
 
 
 def _is_same(slot: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> bool:
     """Say whether `pixels` lie in `slot` already."""
+    if slot is pixels:
+        return True
     return slot.ctypes.data == pixels.ctypes.data and slot.strides == pixels.strides

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from ggt_hf.data.format.manifest import Manifest
 
 _NUMBERS = (
@@ -59,9 +57,9 @@ class PairColumns:
         shards = table["shard"].combine_chunks().dictionary_encode()
         self._shards: list[str] = shards.dictionary.to_pylist()
         self._shard = cast("NDArray[np.int32]", shards.indices.to_numpy())
-        self._keys = _whole(table["key"])
-        self._hashes = {side: _whole(table[f"{side}_sha256"]) for side in ("lq", "gt")}
-        self._indexes = {side: _whole(table[f"{side}_index"]) for side in ("lq", "gt")}
+        self._keys = _Strings(table["key"])
+        self._hashes = {side: _Strings(table[f"{side}_sha256"]) for side in ("lq", "gt")}
+        self._indexes = tuple(_Strings(table[f"{side}_index"]) for side in ("lq", "gt"))
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -71,9 +69,8 @@ class PairColumns:
         """Names the selected pairs, in their order."""
         digest = hashlib.blake2b(digest_size=8)
         for column in (self._keys, *self._hashes.values()):
-            for buffer in column.buffers():
-                if buffer is not None:
-                    digest.update(buffer)
+            for buffer in column.buffers:
+                digest.update(buffer)
         return digest.hexdigest()
 
     def place(self, row: int) -> PairPlace:
@@ -81,7 +78,7 @@ class PairColumns:
         lq_offset, lq_bytes, gt_offset, gt_bytes, width, height = self._numbers[row].tolist()
         return PairPlace(
             row,
-            self._keys[row].as_py(),
+            self._key(row),
             self._shards[self._shard[row]],
             lq_offset,
             lq_bytes,
@@ -89,12 +86,12 @@ class PairColumns:
             gt_bytes,
             width,
             height,
-            (self._indexes["lq"][row].as_py(), self._indexes["gt"][row].as_py()),
+            (self._indexes[0][row], self._indexes[1][row]),
         )
 
     def sha256(self, row: int, side: str) -> str:
         """Return the recorded sha256 of a pair's ``lq`` or ``gt``."""
-        return cast("str", self._hashes[side][row].as_py())
+        return (self._hashes[side][row] or b"").decode()
 
     def common_size(self) -> tuple[int, int] | None:
         """Return (height, width) where all pairs have the same, else ``None``."""
@@ -105,12 +102,38 @@ class PairColumns:
         """Return the rows whose width or height is below `side` pixels."""
         return np.flatnonzero(self._sizes().min(axis=1) < side)
 
+    def _key(self, row: int) -> str:
+        return (self._keys[row] or b"").decode()
+
     def _sizes(self) -> NDArray[np.int64]:
         return self._numbers[:, [_NUMBERS.index("height"), _NUMBERS.index("width")]]
 
 
-def _whole(column: Any) -> pa.Array:
-    """Return a chunked column as one array whose buffers start at its first row."""
-    import pyarrow as pa
+class _Strings:
+    """A column of strings or bytes as it lies in memory: a value costs no Arrow object."""
 
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    def __init__(self, column: Any) -> None:
+        import pyarrow as pa
+
+        whole = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        is_large = pa.types.is_large_string(whole.type) or pa.types.is_large_binary(whole.type)
+        _, ends, data = whole.buffers()
+        self._length = len(whole)
+        self._is_null = whole.is_null().to_numpy(zero_copy_only=False) if whole.null_count else None
+        bounds = np.frombuffer(ends or bytes(8), np.int64 if is_large else np.int32)
+        bounds = bounds[whole.offset : whole.offset + self._length + 1]
+        self._data = np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]
+        self._bounds = bounds - bounds[0] if bounds[0] else bounds
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, row: int) -> bytes | None:
+        if self._is_null is not None and self._is_null[row]:
+            return None
+        return self._data[self._bounds[row] : self._bounds[row + 1]].tobytes()
+
+    @property
+    def buffers(self) -> tuple[memoryview, memoryview]:
+        """What its values are made of, as long as no value is null."""
+        return self._bounds.data, self._data.data

@@ -11,8 +11,8 @@ import simplejpeg
 from ggt_hf import images
 from ggt_hf.data.building.seekable import make_seekable
 from ggt_hf.data.regions import Region, decode_region, decoder
-from ggt_hf.data.regions.cells import build_index
-from ggt_hf.data.regions.jpeg import grid_of, parse_frame
+from ggt_hf.data.regions.cell_list import jpeg_index
+from ggt_hf.data.regions.jpeg import parse_frame
 from ggt_hf.errors import ImageError, MissingExtraError, UsageError
 from tests.data.regions import encoding
 from tests.data.regions.encoding import SAMPLINGS, SIZES, jpeg, regions
@@ -168,8 +168,7 @@ def test_damage_never_gives_other_pixels_than_the_full_decoders(kind: str) -> No
 
 def test_an_index_hides_no_damage() -> None:
     data = jpeg(picture(9, 96, 80), "420", restart_marker_blocks=2)
-    frame = parse_frame(data)
-    index = build_index(data, frame, grid_of(frame))
+    index = jpeg_index(data)
     rng = random.Random(8)
     for _ in range(400):
         region = Region(x=rng.randint(0, 50), y=rng.randint(0, 50), width=30, height=25)

@@ -1,0 +1,294 @@
+"""Restorers on tasks: every picture restored and scored once, then summed up.
+
+::
+
+    OUT/run.json                           what was run; written last
+    OUT/scores.parquet                     a row a picture
+    OUT/summary.json  summary.md  summary.tex
+    OUT/TASK/RESTORER/scores.jsonl         what the engines keep, so that a killed run goes on
+    OUT/TASK/RESTORER/pictures/KEY.png     what was restored
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ggt_hf.data.streaming.order import salt
+from ggt_hf.engines import Engine, Failure, StageReport, Unit, run_stage
+from ggt_hf.errors import GgtError, UsageError
+from ggt_hf.evaluation.cases import Case, list_cases
+from ggt_hf.evaluation.restorers import INPUT, Restorer, refuse_same_names
+from ggt_hf.evaluation.scores import FILE, PictureScore, ScoreTable, write_scores
+from ggt_hf.evaluation.summary import Summary, against_all, summarise
+from ggt_hf.evaluation.task import Task, described
+from ggt_hf.evaluation.work import Order, evaluate, set_up
+from ggt_hf.images import decoder
+from ggt_hf.metrics import metrics_named
+from ggt_hf.metrics.scorer import Scorer
+from ggt_hf.stages import read_rows
+from ggt_hf.version import __version__
+
+RUN = "run.json"
+"""Written last: a run with it is whole."""
+
+SUMMARY = "summary.json"
+
+_MAX_SEED = 2**31
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How a run is made, besides what is run."""
+
+    metrics: tuple[str, ...] = ()
+    """What is measured; empty = what each task says."""
+    limit: int | None = None
+    """Pictures of each task; ``None`` = all."""
+    seed: int = 0
+    """Of the restorers, of `limit`, and of what is degraded here."""
+    keep_pictures: bool = True
+    """Whether restored pictures are kept."""
+    engine: Engine = "local"
+    """Where the workers are."""
+    num_workers: int | None = None
+    """How many; ``None`` = one a core."""
+    device: str | None = None
+    """Where metrics compute; ``None`` = a GPU where there is one."""
+    quiet: bool = False
+    """Show no progress."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskFailure:
+    """A picture that has no score."""
+
+    task: str
+    """The task's name."""
+    restorer: str
+    """The restorer's name."""
+    key: str
+    """The picture's key."""
+    error: str
+    """What went wrong, in a line."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BenchmarkReport:
+    """What a run found."""
+
+    out: Path
+    """Its folder."""
+    tasks: dict[str, Task]
+    """By name."""
+    cases: dict[str, dict[str, Case]]
+    """Task -> key -> case."""
+    scores: ScoreTable
+    """Every picture."""
+    summary: Summary
+    """Means and differences."""
+    failures: list[TaskFailure] = field(default_factory=list)
+    """Pictures without scores."""
+    num_reused: int = 0
+    """Scores that an earlier run had made."""
+
+
+def run_benchmark(
+    restorers: Sequence[Restorer],
+    tasks: Sequence[Task],
+    out: Path,
+    settings: Settings | None = None,
+    *,
+    against: str | Mapping[str, str] | None = None,
+) -> BenchmarkReport:
+    """Restore and score every picture of every task that is not done yet, and sum up.
+
+    Args:
+        restorers: who restores; each with a name of its own.
+        tasks: on what; each with a name of its own.
+        out: the run's folder; a run that was killed goes on there.
+        settings: metrics, seed, workers, ...
+        against: the restorer that all others are compared with, or restorer -> other.
+
+    Raises:
+        UsageError: the arguments cannot be meant.
+        GgtError: a restorer or a metric cannot be used.
+    """
+    chosen = settings or Settings()
+    refuse_same_names(list(restorers))
+    _refuse_same_tasks(tasks)
+    identities = {restorer.name: dict(restorer.identity()) for restorer in restorers}
+    cases = {task.name: _cases(task, chosen) for task in tasks}
+    scores, reused = ScoreTable(), 0
+    failures: list[TaskFailure] = []
+    for task in tasks:
+        names, prints = _measured(task, cases[task.name], chosen)
+        for restorer in restorers:
+            identity = identities[restorer.name]
+            stands_for = _fingerprint(task, identity, prints)
+            order = _order(task, restorer, identity, names, cases[task.name], out, chosen)
+            report = _run(order, stands_for, out, chosen)
+            digest = _digest(stands_for)
+            scores.fingerprints[digest] = stands_for
+            scores.rows.extend(_rows(report, order, digest))
+            failures.extend(_failures(order, report.failures))
+            reused += report.num_reused
+    if not scores.rows:
+        raise UsageError(
+            f"No picture could be scored; the first failure: {failures[0].error}",
+            hint="Mend the cause, and run the same command again.",
+        )
+    pairs = against_all(scores, against) if isinstance(against, str) else against
+    made = BenchmarkReport(
+        out=out,
+        tasks={task.name: task for task in tasks},
+        cases=cases,
+        scores=scores,
+        summary=summarise(scores, pairs),
+        failures=failures,
+        num_reused=reused,
+    )
+    _write(made, identities, chosen)
+    return made
+
+
+def _cases(task: Task, settings: Settings) -> dict[str, Case]:
+    listed = list_cases(task, limit=settings.limit, seed=settings.seed)
+    return {case.key: case for case in listed}
+
+
+def _measured(
+    task: Task, cases: Mapping[str, Case], settings: Settings
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the metrics that fit the task's pictures, and their fingerprints.
+
+    They are loaded and tested here, before any picture is restored.
+    """
+    asked = metrics_named(settings.metrics or task.metrics)
+    has_reference = any(case.gt is not None for case in cases.values())
+    names = tuple(row.name for row in asked if has_reference or not row.needs_reference)
+    if not names:
+        raise UsageError(
+            f"The pictures of {task.name} have no ground truth, and every metric asked for "
+            f"({', '.join(row.name for row in asked)}) compares with one.",
+            hint="Ask for others, such as --metrics piqe (pip install 'ggt-hf[metrics]').",
+        )
+    return names, Scorer(names, device=settings.device).fingerprint
+
+
+def _fingerprint(
+    task: Task, identity: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "restorer": dict(identity),
+        "metrics": dict(metrics),
+        "decoder": decoder(),
+        "size": f"cropped to multiples of {task.multiple}" if task.multiple > 1 else "whole",
+        "input": "degraded here" if task.simulate else "as given",
+    }
+
+
+def _order(
+    task: Task,
+    restorer: Restorer,
+    identity: Mapping[str, Any],
+    metrics: tuple[str, ...],
+    cases: Mapping[str, Case],
+    out: Path,
+    settings: Settings,
+) -> Order:
+    copies = identity.get("kind") == INPUT and not task.simulate  # of what lies there already
+    keep = settings.keep_pictures and not copies
+    return Order(
+        task=task.name,
+        multiple=task.multiple,
+        simulate=task.simulate,
+        cases=cases,
+        restorer=restorer,
+        identity=_digest(identity),
+        metrics=metrics,
+        device=settings.device,
+        out=out if keep else None,
+    )
+
+
+def _run(order: Order, stands_for: Mapping[str, Any], out: Path, settings: Settings) -> StageReport:
+    return run_stage(
+        [_unit(case, order, settings) for case in order.cases.values()],
+        evaluate,
+        out / order.task / order.restorer.name / "scores.jsonl",
+        setup=partial(set_up, order),
+        fingerprint=_digest(stands_for),
+        engine=settings.engine,
+        num_workers=settings.num_workers,
+        quiet=settings.quiet,
+    )
+
+
+def _unit(case: Case, order: Order, settings: Settings) -> Unit:
+    given = [blob for blob in (case.lq, case.gt) if blob is not None]
+    output = None
+    with suppress(GgtError):  # said by the worker, of this picture alone
+        output = order.restorer.output(order.task, case)
+    marks = [[blob.name, blob.num_bytes, blob.mark] for blob in (*given, output) if blob]
+    seed = salt("seed", settings.seed, order.task, case.key) % _MAX_SEED
+    return Unit(key=case.key, payload={"given": marks, "seed": seed})
+
+
+def _rows(report: StageReport, order: Order, digest: str) -> Iterator[PictureScore]:
+    for _, row in read_rows(report.out):
+        fields = {name: value for name, value in row.items() if name != "unit"}
+        yield PictureScore(
+            task=order.task, restorer=order.restorer.name, fingerprint=digest, **fields
+        )
+
+
+def _failures(order: Order, failures: Sequence[Failure]) -> Iterator[TaskFailure]:
+    for failure in failures:
+        yield TaskFailure(
+            task=order.task, restorer=order.restorer.name, key=failure.key, error=failure.error
+        )
+
+
+def _digest(words: Mapping[str, Any]) -> str:
+    text = json.dumps(words, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _refuse_same_tasks(tasks: Sequence[Task]) -> None:
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"Two tasks are called {name}.", hint="Name them: NAME=WHERE.")
+
+
+def _write(report: BenchmarkReport, identities: Mapping[str, Any], settings: Settings) -> None:
+    from ggt_hf.evaluation.tables import to_latex, to_markdown
+
+    out = report.out
+    write_scores(out / FILE, report.scores)
+    _write_text(out / "summary.md", to_markdown(report.summary))
+    _write_text(out / "summary.tex", to_latex(report.summary))
+    _write_text(out / SUMMARY, json.dumps(report.summary.to_dict(), indent=1) + "\n")
+    said = {
+        "version": __version__,
+        "restorers": identities,
+        "tasks": {name: described(task) for name, task in report.tasks.items()},
+        "num_pictures": {name: len(cases) for name, cases in report.cases.items()},
+        "failures": len(report.failures),
+        "seed": settings.seed,
+        "limit": settings.limit,
+    }
+    _write_text(out / RUN, json.dumps(said, indent=1, sort_keys=True) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,93 @@
+"""A recipe: restorers, tasks and comparisons in one file, for a table that can be made again.
+
+::
+
+    restorers:
+      input: input
+      a-without: runs/a-without
+      a-with: runs/a-with
+    tasks: [sample, real=photos/]
+    against: {a-with: a-without}
+    metrics: [psnr, ssim]        # optional; else what each task says
+    limit: 50                    # optional
+    seed: 0                      # optional
+
+Folders in it are relative to the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ggt_hf.errors import UsageError
+from ggt_hf.evaluation.task import task_names
+
+_FIELDS = ("restorers", "tasks", "against", "metrics", "limit", "seed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """What a recipe asks for."""
+
+    restorers: tuple[str, ...]
+    """Each as ``NAME=WHAT``."""
+    tasks: tuple[str, ...]
+    """Each as `ggt_hf.evaluation.task.task_of` reads it."""
+    against: Mapping[str, str] | str | None = None
+    """What is compared with what."""
+    metrics: tuple[str, ...] = ()
+    """What is measured; empty = what each task says."""
+    limit: int | None = None
+    """Pictures of each task."""
+    seed: int = 0
+    """Of everything drawn at random."""
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        UsageError: it is none.
+    """
+    import yaml
+
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.", hint="Mend the YAML.") from error
+    if not isinstance(said, Mapping) or not {"restorers", "tasks"} <= said.keys() <= {*_FIELDS}:
+        raise UsageError(
+            f"{path} is no recipe.",
+            hint=f"Give restorers and tasks, and of {', '.join(_FIELDS[2:])} what you need.",
+        )
+    restorers, tasks = said["restorers"], said["tasks"]
+    if not isinstance(restorers, Mapping) or not isinstance(tasks, list):
+        raise UsageError(
+            f"{path}: restorers is a mapping of names, and tasks is a list.",
+            hint="See the documentation of ggt_hf.evaluation.recipe.",
+        )
+    folder = path.parent
+    return Recipe(
+        restorers=tuple(f"{name}={_placed(folder, what)}" for name, what in restorers.items()),
+        tasks=tuple(_placed_task(folder, str(task)) for task in tasks),
+        against=said.get("against"),
+        metrics=tuple(said.get("metrics") or ()),
+        limit=said.get("limit"),
+        seed=int(said.get("seed") or 0),
+    )
+
+
+def _placed(folder: Path, what: Any) -> str:
+    """Return a folder as seen from here; anything else as it is."""
+    beside = folder / str(what)
+    return str(beside) if beside.exists() else str(what)
+
+
+def _placed_task(folder: Path, text: str) -> str:
+    name, given, where = text.partition("=")
+    if given:
+        return f"{name}={_placed(folder, where)}"
+    return text if text in task_names() else _placed(folder, text)
