@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ggt_hf.engines import Unit, merge_stage, run_stage
+from ggt_hf.engines.ray_cluster import require_ray
 
 
 def wait(seconds: float, unit: Unit) -> dict[str, Any]:
@@ -87,10 +88,7 @@ def contenders() -> dict[str, tuple[int, Callable[[int, float, Path], None]]]:
         "slurm, 2 tasks": (2, slurm),
     }
     if importlib.util.find_spec("ray"):
-        import ray
-
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1")
+        require_ray().init(address="local", num_cpus=2, include_dashboard=False)
         found["ray, 2 actors"] = 2, on_ray
     return found
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ggt_hf.quality.choosing import ExaminerChoice
     from ggt_hf.quality.control import ControlReport
 
+_NUM_SHOWN = 10
+"""Failures told of one by one."""
+
 PAIRS = "pairs.jsonl"
 """What was accepted, as a source of ggt build, beside the verdicts."""
 
@@ -196,13 +199,17 @@ def _finish(
 
         fields["pairs"] = str(report.path.with_name(PAIRS))
         write_pairs(folder.path, report.path, report.path.with_name(PAIRS))
+    else:  # what an earlier run accepted is accepted no longer
+        report.path.with_name(PAIRS).unlink(missing_ok=True)
     if triples:
         from ggt_hf.synthesis.pairs import write_preferences
 
         fields["triples"] = write_preferences(folder.path, report.path, triples)
     output.result(fields, _text(report, fields))
-    for error in report.failures.values():
+    for error in list(report.failures.values())[:_NUM_SHOWN]:
         output.remark(f"error: {error.message}\n  next: {error.hint}")
+    if len(report.failures) > _NUM_SHOWN:
+        output.remark(f"... and {len(report.failures) - _NUM_SHOWN:,} more that failed")
     output.remark(_next(report, folder, counts))
     if report.failures:
         raise typer.Exit(1)

@@ -188,6 +188,11 @@ def synth(  # noqa: PLR0913 - one parameter a flag
             quiet=quiet,
         ),
     )
+    if num_unnamed := sum(unit.degradation is None for unit in run.units):
+        screen.remark(
+            f"{num_unnamed:,} have no category, which quality control needs: give --category, or "
+            "--prompts that name it."
+        )
     quote = run.quote()
     if dry_run:
         show_quote(screen, quote, run, seconds, accepted)

@@ -12,7 +12,7 @@ from typing import Literal
 from ggt_hf.data.building.staging import write_durably
 from ggt_hf.errors import GgtError, ImageError, WriteError
 from ggt_hf.images import inspect
-from ggt_hf.records import Candidate, Source
+from ggt_hf.records import Candidate, Degradation, Source
 from ggt_hf.synthesis.budget import Call, Ended, Ledger
 from ggt_hf.synthesis.editors.editor import (
     Edit,
@@ -50,6 +50,11 @@ class Unit:
     """What the editor is told."""
     seeds: tuple[int, ...]
     """Seed of each attempt, in order."""
+
+    @property
+    def degradation(self) -> Degradation | None:
+        """The category: as the source says, or else as its prompter saw it."""
+        return self.source.degradation or self.instruction.degradation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,7 +237,7 @@ class Asker:
             source_key=source.key,
             lq_path=lq.relative_to(self.out).as_posix(),
             gt_path=gt.relative_to(self.out).as_posix(),
-            degradation=source.degradation or instruction.degradation,
+            degradation=unit.degradation,
             width=picture.size[0],
             height=picture.size[1],
             lq_sha256=picture.sha256,

@@ -42,8 +42,9 @@ def list_sources(
 ) -> SourceList:
     """Return the photographs of a folder, or of a ``sources.jsonl``.
 
-    In a folder, a photograph's key is its path, and its category may be said by a folder's name.
-    What lies in `out` is what was made of them, and no source.
+    In a folder, a photograph's key is its path, and its category may be said by the name of a
+    folder on the way to it, the given one included. What lies in `out` is what was made of them,
+    and no source.
 
     Raises:
         SourceError: there is nothing, or two photographs have one key.
@@ -91,7 +92,7 @@ def _of_folder(
             Source(
                 key=key,
                 path=str(path.absolute()),
-                degradation=labels.degradation or _category(name),
+                degradation=labels.degradation or _category(Path(folder.resolve().name) / name),
                 width=info.width,
                 height=info.height,
                 license=labels.license,

@@ -126,3 +126,13 @@ def test_only_what_was_not_rejected_is_exported(candidates: Path, tmp_path: Path
     assert code == 0
     assert text.strip() == str(tmp_path / "page/index.html")
     assert len(list((tmp_path / "page/pictures").iterdir())) == 4
+
+
+def test_what_is_accepted_no_longer_cannot_be_built(candidates: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("qc", candidates, out, "--no-text", "--num-workers", "1", "--stages")
+    assert run(*words, "metrics")[0] == 0
+    assert (out / "pairs.jsonl").exists()
+    code, text, _ = run(*words, "metrics,review")  # nobody has reviewed: all are undecided
+    assert code == 0 and "0 accepted" in text
+    assert not (out / "pairs.jsonl").exists()

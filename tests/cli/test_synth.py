@@ -48,6 +48,15 @@ def test_works_without_a_model_and_a_network(photos: Path, tmp_path: Path) -> No
     assert len(read_candidates(out / "candidates.jsonl")) == 3
 
 
+def test_the_category_is_that_of_a_folder_or_its_lack_is_told(photos: Path, tmp_path: Path) -> None:
+    done = ggt(photos / "haze", tmp_path / "out", "--editor", "classical", "--limit", 1)
+    assert "category" not in done.stderr
+    assert read_candidates(tmp_path / "out/candidates.jsonl")[0].degradation == "haze"
+    (photos / "haze").rename(photos / "mine")
+    done = ggt(photos / "mine", tmp_path / "bare", "--editor", "classical", "--limit", 2)
+    assert "2 have no category" in done.stderr
+
+
 def test_a_failure_is_told_with_its_reason_and_the_next_step(photos: Path, tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()

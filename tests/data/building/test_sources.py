@@ -131,6 +131,8 @@ def test_nothing_there(tmp_path: Path) -> None:
         read_source(tmp_path, Labels())
     with pytest.raises(SourceError, match="does not exist"):
         read_source(tmp_path / "absent", Labels())
+    with pytest.raises(SourceError, match="does not exist"):
+        read_source("verdicts/pairs.jsonl", Labels())  # no repository, though it looks like one
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(SourceError, match="neither a folder"):
         read_source(tmp_path / "x.txt", Labels())

@@ -49,7 +49,8 @@ def read_source(
             hint=f"Run: ggt qc {folder} {folder}   and then: ggt build {folder / 'pairs.jsonl'}",
         )
     if not path.exists():
-        if not _REPOSITORY.fullmatch(str(src)):
+        is_file = path.suffix.lower() in {".zip", *MANIFEST_SUFFIXES}
+        if is_file or not _REPOSITORY.fullmatch(str(src)):
             raise SourceError(f"{src} does not exist.", hint="Check the path.")
         labeller = Labeller(labels, str(src).partition("/")[2])
         return list_table(str(src), labeller, columns=columns, revision=revision).settled()
