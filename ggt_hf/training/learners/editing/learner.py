@@ -66,7 +66,7 @@ class EditingLearner(Learner):
         _add_lora(self.network, recipe, chosen)
         self._facts = facts | {
             "kind": "lora",
-            "pipeline": type(pipeline).__name__,
+            "pipeline": self.edited_by,
             "rank": recipe.rank,
             "alpha": recipe.alpha or recipe.rank,
             "targets": chosen,
@@ -88,8 +88,13 @@ class EditingLearner(Learner):
     @property
     def call(self) -> dict[str, Any]:
         """What the family's restoring call is called with, where nobody says otherwise."""
+        return dict(FAMILIES[self.edited_by].call)
+
+    @property
+    def edited_by(self) -> str:
+        """Name of the pipeline class that restores with the weights; as a rule, the base's own."""
         name = type(self.pipeline).__name__
-        return dict(FAMILIES[EDITED_BY.get(name, name)].call)
+        return EDITED_BY.get(name, name)
 
     @abstractmethod
     def encode_prompt(self) -> dict[str, Any]:
