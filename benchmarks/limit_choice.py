@@ -27,14 +27,14 @@ WIDTHS = (2.8, 3.5, 4.5, 6.0, 8.0)
 ALARMS = 0.02
 """Share of good targets that may be refused over the folds; 0.02 is the goal on others."""
 FOLDS = 6
-CAUTION = 0.7
+CAUTION = 0.8
 """Share of its width at which a limit's alarms are counted: so many limits are offered that some
 look better on these photographs than they are."""
 LEAST_GAIN = 4.0
 """Faults, counted by weight, that a limit must add to be taken up."""
 HEAVY = 3.0
 """Weight of a geometric or tonal fault: stage 1 is there for them first; others weigh 1."""
-PRICE = 8.0
+PRICE = 4.0
 """Faults, counted by weight, that one alarm must be worth."""
 
 OF_CANDIDATE = {
@@ -66,7 +66,7 @@ OF_PAIR = {
     "hue": "max",
     "chroma": "min max",
     "unexplained": "max",
-    "sharpness_gain": "min max",
+    "sharpness_gain": "max",
 }
 """Scores whose good values depend on the category -> their sides."""
 

@@ -20,6 +20,9 @@ from ggt_hf.quality.planes import Picture, local_contrast, luminance, reduced
 MIN_SIDE = 64
 """Pixels of the shorter side under which alignment is not measured."""
 
+MIN_SUPPORT = 0.1
+"""Share of the picture that must be found again; under it, good targets seemed to move."""
+
 _MAX_SIDE = 1536
 """Longer pictures are measured on a reduced copy; results stay in their own pixels."""
 _GRID = 18
@@ -31,6 +34,8 @@ _HOMING = 1.0
 _MIN_POINTS = 12
 _AGREES = 0.1
 """Weight over which a window counts as moving with the fit."""
+_COSINES, _CALM = 5, 0.5
+"""Cosines each way of the field of warp, and the pull towards slow ones."""
 _PER = 100.0
 """Coordinates of the fit are in hundreds of pixels, so scale comes out in percent."""
 
@@ -48,9 +53,14 @@ class Alignment:
     rotation: float
     """Degrees that the candidate is turned, clockwise."""
     warp: float
-    """Pixels of local movement that shift, scale and rotation leave: 95th percentile."""
+    """Pixels of smooth local movement that shift, scale and rotation leave, root mean square."""
     support: float
     """Share of the picture, 0 to 1, that was found again and agrees with the fit."""
+
+    @property
+    def believed(self) -> bool:
+        """Whether enough of the picture was found again for the other numbers to mean something."""
+        return self.support >= MIN_SUPPORT
 
     @property
     def shift(self) -> float:
@@ -106,14 +116,14 @@ def measure_alignment(lq: Picture, gt: Picture) -> Alignment | None:
         return None
     centre = (np.array(before.shape[::-1]) - 1) / 2
     fit, weights = _fit_similarity(points[believed] - centre, moved[believed])
-    left = np.full_like(moved, np.nan)
-    left[believed] = moved[believed] - _predict(fit, points[believed] - centre)
+    left = moved[believed] - _predict(fit, points[believed] - centre)
+    places = points[believed] / np.array(before.shape[::-1])
     return Alignment(
         dx=float(fit[0]) * reduction,
         dy=float(fit[1]) * reduction,
         scale=float(np.hypot(1 + fit[2] / _PER, fit[3] / _PER) - 1) * 100,
         rotation=float(np.degrees(np.arctan2(fit[3] / _PER, 1 + fit[2] / _PER))),
-        warp=_warp(left.reshape(_GRID, _GRID, 2)) * reduction,
+        warp=_warp(places, left) * reduction,
         support=float((weights > _AGREES).sum() / believed.size),
     )
 
@@ -191,9 +201,7 @@ def _fit_similarity(
     for _ in range(15):
         root = np.sqrt(weights).repeat(2)
         fit = np.linalg.lstsq(design * root[:, None], moved.ravel() * root, rcond=None)[0]
-        miss = np.linalg.norm(moved - (design @ fit).reshape(-1, 2), axis=1)
-        scale = max(1.4826 * float(np.median(miss)), 0.1)
-        weights = (1 + (miss / scale) ** 2) ** -2.0
+        weights = _robust(np.linalg.norm(moved - (design @ fit).reshape(-1, 2), axis=1))
     return np.asarray(fit, np.float64), weights
 
 
@@ -210,17 +218,30 @@ def _predict(fit: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[n
     return moved
 
 
-def _warp(left: NDArray[np.float64]) -> float:
-    """Return the 95th percentile of the movement that neighbours agree on.
+def _warp(places: NDArray[np.float64], left: NDArray[np.float64]) -> float:
+    """Return how far a smooth field moves what the similarity leaves, root mean square.
+
+    The field is a sum of cosines, pulled towards slow ones, fitted robustly like the similarity:
+    single windows err by a pixel under rain or grain, but they do not err alike.
 
     Args:
-        left: what the fit leaves, in pixels, ``(rows, columns, 2)``; NaN = not believed.
+        places: of the windows, as shares of width and height, ``(N, 2)``.
+        left: what the similarity leaves there, in pixels, ``(N, 2)``.
     """
-    padded = np.pad(left, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
-    near = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
-    near = near.reshape(*near.shape[:3], 9)
-    enough = np.isfinite(near[:, :, 0]).sum(axis=-1) >= 6
-    if enough.sum() < _MIN_POINTS:
-        return 0.0
-    agreed = np.nanmedian(near[enough], axis=-1)
-    return float(np.percentile(np.linalg.norm(agreed, axis=-1), 95))
+    orders = np.array([(i, j) for i in range(_COSINES) for j in range(_COSINES)])
+    waves = np.cos(np.pi * places[:, None, :] * orders).prod(axis=2)
+    calm = np.diag(_CALM * (1 + (orders**2).sum(axis=1)))
+    weights = _robust(np.linalg.norm(left, axis=1))
+    for _ in range(5):
+        weighted = waves * weights[:, None]
+        field = waves @ np.linalg.solve(waves.T @ weighted + calm, weighted.T @ left)
+        weights = _robust(np.linalg.norm(left - field, axis=1))
+    agreed = field[weights > _AGREES]
+    return float(np.sqrt((agreed**2).sum(axis=1).mean())) if len(agreed) else 0.0
+
+
+def _robust(miss: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights of Geman and McClure for misses in pixels."""
+    scale = max(1.4826 * float(np.median(miss)), 0.1)
+    weights: NDArray[np.float64] = (1 + (miss / scale) ** 2) ** -2.0
+    return weights

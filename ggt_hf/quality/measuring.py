@@ -16,8 +16,6 @@ from ggt_hf.quality.tone import ToneDrift, measure_tone
 
 _COHERENT = 0.6
 """Agreement of the colours from which their turn says something."""
-_WHITE = 215.0
-"""Grey level at which haze and mist leave brightness about as it is."""
 _DETAIL = 1.5
 _MAX_PSNR = 100.0
 
@@ -44,12 +42,12 @@ def measure(lq: Picture, gt: Picture, *, read_text: bool = True) -> Measured:
     scores = _likeness(lq, gt, before, after)
     left_out = []
     alignment = measure_alignment(lq, gt)
-    if alignment:
+    if alignment and alignment.believed:
         scores |= _alignment_scores(alignment)
     else:
         left_out.append("alignment was not measured (too little of the input was found again)")
     scores["support"] = alignment.support if alignment else 0.0
-    scores |= _tone_scores(measure_tone(lq, gt), float(before.mean()))
+    scores |= _tone_scores(measure_tone(lq, gt))
     scores |= _structure_scores(before, after)
     scores |= _sharpness_scores(before, after)
     if read_text and is_installed():
@@ -70,6 +68,9 @@ def _likeness(lq: Picture, gt: Picture, before: Plane, after: Plane) -> dict[str
         "detail_kept": float(shared / (np.sqrt(power) + 1.0)),
         "brightness": float(after.mean()),
         "contrast": float(after.std()),
+        "darkest": float(np.percentile(after, 2)),
+        "crushed": float(np.count_nonzero(gt == 0)) / gt.size,
+        "blown": float(np.count_nonzero(gt == 255)) / gt.size,
     }
 
 
@@ -82,19 +83,14 @@ def _alignment_scores(alignment: Alignment) -> dict[str, float]:
     }
 
 
-def _tone_scores(tone: ToneDrift, mean: float) -> dict[str, float]:
-    """Take the fitted line of brightness also at black and at a bright grey.
-
-    Darkness multiplies, so it leaves black alone; haze mixes with its own bright grey, so it
-    leaves that alone. A candidate whose line passes elsewhere has a tone of its own.
-    """
-    at_mean = mean + tone.offset
+def _tone_scores(tone: ToneDrift) -> dict[str, float]:
     return {
         "gain": tone.gain,
-        "offset": tone.offset,
-        "at_black": at_mean - tone.gain * mean,
-        "at_white": at_mean + tone.gain * (_WHITE - mean) - _WHITE,
+        "at_black": tone.at_black,
+        "at_white": tone.at_white,
+        "curve": tone.curve,
         "cast": tone.cast,
+        "tint": tone.tint,
         "hue": abs(tone.hue) if tone.coherence >= _COHERENT else 0.0,
         "chroma": tone.chroma,
         "unexplained": tone.unexplained,

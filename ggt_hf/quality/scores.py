@@ -20,6 +20,8 @@ class ScoreKind(NamedTuple):
 
 _CHANGED = "its content differs from the input"
 _TONE = "its tone left the input's"
+_DARK, _BRIGHT = "its tone is too dark", "its tone is too bright"
+_CAST = "it has a colour cast"
 _SOFT, _HARSH = "it is over-smoothed", "it is over-sharpened or noisy"
 
 SCORES: dict[str, ScoreKind] = {
@@ -62,13 +64,12 @@ SCORES: dict[str, ScoreKind] = {
     ),
     "vanished": ScoreKind("loss of local contrast at one place", "", "something was removed", ""),
     "appeared": ScoreKind("gain of local contrast at one place", "", "", "something was inserted"),
-    "gain": ScoreKind("contrast against the input's; 1 = kept", "", _TONE, _TONE),
-    "offset": ScoreKind(
-        "mean brightness against the input's", " levels", "it is too dark", "it is too bright"
-    ),
-    "at_black": ScoreKind("change of brightness fitted at black", " levels", _TONE, _TONE),
-    "at_white": ScoreKind("change of brightness fitted at bright grey", " levels", _TONE, _TONE),
-    "cast": ScoreKind("change of the mean colour", " levels", "", "it has a colour cast"),
+    "gain": ScoreKind("growth of linear brightness; 1 = kept", "", _TONE, _TONE),
+    "at_black": ScoreKind("change of tone fitted at black", " % of white", _DARK, _BRIGHT),
+    "at_white": ScoreKind("change of tone fitted at bright grey", " % of white", _DARK, _BRIGHT),
+    "curve": ScoreKind("bend of linear brightness against the input's", "", _TONE, _TONE),
+    "cast": ScoreKind("spread of the channels at bright grey", " % of white", "", _CAST),
+    "tint": ScoreKind("growth of red against blue, without sign", " octaves", "", _CAST),
     "hue": ScoreKind("turn of the hues, without sign", " degrees", "", "its hues are turned"),
     "chroma": ScoreKind(
         "colourfulness against the input's; 1 = kept", "", "its colours are lost", "it is gaudy"
@@ -76,6 +77,9 @@ SCORES: dict[str, ScoreKind] = {
     "unexplained": ScoreKind(
         "share of coarse variance that no linear map of the input explains", "", "", _TONE
     ),
+    "darkest": ScoreKind("2nd percentile of brightness", " levels", _DARK, "its blacks are lifted"),
+    "crushed": ScoreKind("share of values at 0", "", "", "its blacks are crushed"),
+    "blown": ScoreKind("share of values at 255", "", "", "its whites are blown out"),
     "fine": ScoreKind("octaves of finest against coarse detail", "", _SOFT, _HARSH),
     "middle": ScoreKind("octaves of middle against coarse detail", "", _SOFT, _HARSH),
     "sharpness_gain": ScoreKind("the same, minus the input's", "", _SOFT, _HARSH),
