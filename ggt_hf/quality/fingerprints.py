@@ -1,7 +1,7 @@
 """Fingerprints that survive degradation, cropping and mirroring, and hold no pixels.
 
 Luminance, 128 x 128 whatever the aspect, is normalised to its local mean and contrast, which
-haze, darkness, fading and toning change. Of a window of it, the signs of its 127 lowest cosine
+haze, darkness, fading and toning change. Of a window of it, the signs of its 128 lowest cosine
 frequencies are the hash: noise, rain, scratches and JPEG live above them. A picture is stored as
 the hashes of 16 windows (4 x 4 pairs of intervals); mirroring it only exchanges windows and
 flips signs.
@@ -120,29 +120,24 @@ class _Frames:
 
     bases: NDArray[np.float32]
     """``(K, F, SIDE)``: the cosines on each distinct interval."""
-    rows: NDArray[np.intp]
-    """``(S, 16)``: basis of the window's rows."""
-    columns: NDArray[np.intp]
-    """``(S, 16)``: basis of its columns."""
+    windows: NDArray[np.intp]
+    """``(2, W)``: bases of the rows and of the columns of each distinct window."""
+    places: NDArray[np.intp]
+    """``(S, 16)``: which of the W a window is."""
     inside: NDArray[np.bool_]
     """``(S, 16)``: the window lies inside the picture."""
 
 
 def _suppose(normal: NDArray[np.float32], frames: _Frames) -> Suppositions:
-    used = frames.inside
-    places = np.stack([frames.rows[used], frames.columns[used]])
-    pairs, back = np.unique(places, axis=1, return_inverse=True)
+    rows, columns = frames.windows
     by_rows = np.tensordot(frames.bases, normal, axes=1)  # (K, F, SIDE)
-    means = _means(frames.bases)
-    energy = means @ (normal**2) @ means.T
-    spectrum = by_rows[pairs[0]] @ frames.bases[pairs[1]].transpose(0, 2, 1)
+    spectrum = by_rows[rows] @ frames.bases[columns].transpose(0, 2, 1)  # (W, F, F)
     bits = spectrum[:, *_frequencies()] > 0
     words = np.ascontiguousarray(np.packbits(bits, axis=1, bitorder="little")).view(np.uint64)
-    hashes = np.zeros((*used.shape, NUM_WORDS), np.uint64)
-    usable = np.zeros(used.shape, np.bool_)
-    hashes[used] = words[back.reshape(-1)]
-    usable[used] = (np.sqrt(energy[pairs[0], pairs[1]]) >= _LEAST_DETAIL)[back.reshape(-1)]
-    return Suppositions(hashes=hashes, usable=usable)
+    means = _means(frames.bases)
+    energy = means @ (normal**2) @ means.T
+    detailed = energy[rows, columns] >= _LEAST_DETAIL**2
+    return Suppositions(hashes=words[frames.places], usable=detailed[frames.places] & frames.inside)
 
 
 @cache
@@ -208,20 +203,19 @@ def _frames() -> _Frames:
 
 
 def _arranged(frames: list[tuple[_Interval, _Interval]]) -> _Frames:
-    known: dict[_Interval, int] = {}
-    shape = len(frames), NUM_WINDOWS
-    rows, columns = np.zeros(shape, np.intp), np.zeros(shape, np.intp)
-    inside = np.zeros(shape, np.bool_)
+    intervals: dict[_Interval, int] = {}
+    windows: dict[tuple[int, int], int] = {}
+    places = np.zeros((len(frames), NUM_WINDOWS), np.intp)
+    inside = np.zeros(places.shape, np.bool_)
     for index, (vertical, horizontal) in enumerate(frames):
-        for window, (across, along) in enumerate(product(INTERVALS, repeat=2)):
-            places = _placed(vertical, across), _placed(horizontal, along)
-            if all(start >= -_TOLERANCE and end <= 1 + _TOLERANCE for start, end in places):
-                rows[index, window], columns[index, window] = (
-                    known.setdefault(place, len(known)) for place in places
-                )
-                inside[index, window] = True
-    bases = np.stack([_basis(start, end) for start, end in known])
-    return _Frames(bases=bases, rows=rows, columns=columns, inside=inside)
+        for number, (across, along) in enumerate(product(INTERVALS, repeat=2)):
+            axes = _placed(vertical, across), _placed(horizontal, along)
+            if all(start >= -_TOLERANCE and end <= 1 + _TOLERANCE for start, end in axes):
+                row, column = (intervals.setdefault(axis, len(intervals)) for axis in axes)
+                places[index, number] = windows.setdefault((row, column), len(windows))
+                inside[index, number] = True
+    bases = np.stack([_basis(start, end) for start, end in intervals])
+    return _Frames(bases=bases, windows=np.array(list(windows)).T, places=places, inside=inside)
 
 
 def _placed(frame: _Interval, interval: _Interval) -> _Interval:
