@@ -80,18 +80,24 @@ def qc(  # noqa: PLR0913 - one parameter a flag
     from ggt_hf.quality.candidate_folder import CandidateFolder
     from ggt_hf.quality.control import control
     from ggt_hf.quality.opening import CALIBRATIONS, RULES, open_examiners, open_judge, read_stages
+    from ggt_hf.quality.thresholds import default_thresholds, read_thresholds
     from ggt_hf.vlm.cache import default_folder
 
     output = Output(as_json=as_json, quiet=quiet)
     chosen = read_stages(stages)
+    limits = read_thresholds(thresholds) if thresholds else default_thresholds()
     folder = CandidateFolder(candidates)
     examiners: list[Examiner] = open_examiners(
         chosen,
         folder,
-        thresholds=thresholds,
+        thresholds=limits,
         read_text=not no_text,
         judge=lambda: open_judge(
-            judge, revision=revision, endpoint=endpoint, cache=default_folder()
+            judge,
+            revision=revision,
+            endpoint=endpoint,
+            cache=default_folder(),
+            max_gap=limits.judge.max_gap,
         ),
         in_processes=judge == RULES and not endpoint,
         calibrations=out / CALIBRATIONS,

@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from ggt_hf.errors import FormatError
-from ggt_hf.quality.vlm_judge import Encoded, Judge
+from ggt_hf.quality.vlm_judge import Encoded, Judge, Judgement
 
 if TYPE_CHECKING:
     from ggt_hf.quality.planes import Picture
@@ -152,21 +152,13 @@ def calibrate(judge: Judge, cases: Iterable[PlantedCase], *, batch_size: int = 8
     Args:
         judge: any; it does not learn which target is the good one.
         cases: from `planted_cases`, or made of your own photographs.
-        batch_size: cases that are asked about at once.
+        batch_size: pairs that are asked about at once.
     """
-    rankings = []
-    for kind, group in groupby(sorted(cases, key=lambda c: c.kind), key=lambda c: c.kind):
-        scores = _scores(judge, list(group), batch_size, "removed" if kind == UNTOUCHED else "kept")
-        said = [(good, bad) for good, bad in scores if good is not None and bad is not None]
-        rankings.append(
-            KindRanking(
-                kind=kind,
-                right=sum(good - bad >= MARGIN for good, bad in said),
-                unsaid=len(scores) - len(said),
-                total=len(scores),
-            )
-        )
-    return Calibration(judge=judge.name, kinds=tuple(rankings))
+    ordered = sorted(cases, key=lambda case: case.kind)
+    judged = _judged(judge, ordered, batch_size)
+    by_kind = groupby(ordered, key=lambda case: case.kind)
+    kinds = tuple(_ranking(kind, list(group), judged) for kind, group in by_kind)
+    return Calibration(judge=judge.name, kinds=kinds)
 
 
 def planted_cases(
@@ -209,15 +201,29 @@ def _other(scenes: Sequence[tuple[Picture, Picture]], index: int) -> Picture:
     return scenes[(index + 1) % len(scenes)][1]
 
 
-def _scores(
-    judge: Judge,
-    cases: Sequence[PlantedCase],
-    batch_size: int,
-    number: Literal["removed", "kept"],
-) -> list[tuple[float | None, float | None]]:
-    pairs = [pair for case in cases for pair in (case.good, case.faulty)]
-    found: list[float | None] = []
+def _judged(
+    judge: Judge, cases: Sequence[PlantedCase], batch_size: int
+) -> dict[Encoded, Judgement]:
+    """Judge every pair once: most kinds share their good targets."""
+    pairs = list(dict.fromkeys(pair for case in cases for pair in (case.good, case.faulty)))
+    found: list[Judgement] = []
     for start in range(0, len(pairs), batch_size):
-        judged = judge.judge_many(pairs[start : start + batch_size])
-        found += [j.removed if number == "removed" else j.kept for j in judged]
-    return list(zip(found[::2], found[1::2], strict=True))
+        found += judge.judge_many(pairs[start : start + batch_size])
+    return dict(zip(pairs, found, strict=True))
+
+
+def _ranking(
+    kind: str, cases: Sequence[PlantedCase], judged: Mapping[Encoded, Judgement]
+) -> KindRanking:
+    def number(pair: Encoded) -> float | None:
+        judgement = judged[pair]
+        return judgement.removed if kind == UNTOUCHED else judgement.kept
+
+    scores = [(number(case.good), number(case.faulty)) for case in cases]
+    said = [(good, bad) for good, bad in scores if good is not None and bad is not None]
+    return KindRanking(
+        kind=kind,
+        right=sum(good - bad >= MARGIN for good, bad in said),
+        unsaid=len(scores) - len(said),
+        total=len(scores),
+    )

@@ -9,8 +9,8 @@ from typing import Protocol
 from ggt_hf.errors import FormatError
 from ggt_hf.quality.calibration import Calibration
 from ggt_hf.quality.decisions import Decision, review_check
-from ggt_hf.quality.thresholds import Thresholds
-from ggt_hf.quality.vlm_judge import OUR_LIMITS, Encoded, Judge, JudgeLimits, check
+from ggt_hf.quality.thresholds import JudgeLimits, Thresholds
+from ggt_hf.quality.vlm_judge import Encoded, Judge, check
 from ggt_hf.records import Candidate, Check, Stage
 
 
@@ -77,7 +77,7 @@ class JudgeExaminer:
     """Who judges."""
     calibration: Calibration
     """What the judge was shown to see."""
-    limits: JudgeLimits = OUR_LIMITS
+    limits: JudgeLimits
     """What its numbers must be."""
     in_processes: bool = False
     """True for a judge that only computes; a model stays where it was loaded."""

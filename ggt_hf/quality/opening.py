@@ -13,7 +13,7 @@ from ggt_hf.quality.calibration import NUM_SCENES, Calibration, calibrate, plant
 from ggt_hf.quality.candidate_folder import CandidateFolder
 from ggt_hf.quality.decisions import read_reviews
 from ggt_hf.quality.examiners import Examiner, JudgeExaminer, MetricExaminer, ReviewExaminer
-from ggt_hf.quality.thresholds import default_thresholds, read_thresholds
+from ggt_hf.quality.thresholds import Thresholds, default_thresholds
 from ggt_hf.records import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ def read_stages(words: str) -> list[Stage]:
 
 
 def open_judge(
-    name: str, *, revision: str | None = None, endpoint: str | None = None, cache: Path | None
+    name: str,
+    *,
+    revision: str | None = None,
+    endpoint: str | None = None,
+    cache: Path | None,
+    max_gap: float | None = None,
 ) -> Judge:
     """Return the judge of that name.
 
@@ -52,6 +57,7 @@ def open_judge(
         revision: commit, tag or branch of a Hub id.
         endpoint: base URL of an OpenAI-compatible server.
         cache: folder of answers; ``None`` keeps none.
+        max_gap: see `JudgeLimits`; ``None`` = ours.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -62,14 +68,17 @@ def open_judge(
     from ggt_hf.vlm import load
 
     vlm = load(name, revision=revision, endpoint=endpoint, cache=cache)
-    return ObservingJudge(vlm) if name in (RULES, EMBEDDED) and not endpoint else VLMJudge(vlm)
+    if name in (RULES, EMBEDDED) and not endpoint:
+        return ObservingJudge(vlm)
+    gap = default_thresholds().judge.max_gap if max_gap is None else max_gap
+    return VLMJudge(vlm, max_gap=gap)
 
 
 def open_examiners(
     stages: Sequence[Stage],
     folder: CandidateFolder,
     *,
-    thresholds: Path | None = None,
+    thresholds: Thresholds | None = None,
     read_text: bool = True,
     judge: Callable[[], Judge],
     in_processes: bool = False,
@@ -82,7 +91,7 @@ def open_examiners(
     Args:
         stages: in the order of `STAGES`.
         folder: the candidates, beside which reviewers' decisions lie.
-        thresholds: limits of stage 1; ``None`` = ours.
+        thresholds: limits of stages 1 and 2; ``None`` = ours.
         read_text: whether stage 1 compares text, by far the slowest of what it does.
         judge: makes the judge of stage 2; called only where that is asked for.
         in_processes: whether that judge may work in many processes.
@@ -91,17 +100,20 @@ def open_examiners(
         tell: called with a line about what takes long.
 
     Raises:
-        UsageError: the thresholds cannot be used.
         ModelError: the judge cannot be used.
     """
     found: list[Examiner] = []
+    limits = thresholds or default_thresholds()
     if "metrics" in stages:
-        limits = read_thresholds(thresholds) if thresholds else default_thresholds()
         found.append(MetricExaminer(thresholds=limits, read_text=read_text))
     if "vlm" in stages:
         chosen = judge()
         known = kept_calibration(chosen, calibrations, num_scenes, tell)
-        found.append(JudgeExaminer(judge=chosen, calibration=known, in_processes=in_processes))
+        found.append(
+            JudgeExaminer(
+                judge=chosen, calibration=known, limits=limits.judge, in_processes=in_processes
+            )
+        )
     if "review" in stages:
         found.append(ReviewExaminer(reviews=read_reviews(folder.root, folder.candidates)))
     return found

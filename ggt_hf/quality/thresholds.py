@@ -1,11 +1,12 @@
-"""The limits of stage 1, read from one YAML file and checked word by word."""
+"""The limits of stages 1 and 2, read from one YAML file and checked word by word."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -39,13 +40,35 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeLimits:
+    """What a judge's numbers must be, 0 to 100 each."""
+
+    min_removed: float
+    """The least D: how much of the degradation is gone."""
+    min_kept: float
+    """The least F: how faithful the content is."""
+    max_gap: float
+    """Points by which D or F may differ between the two orders; beyond, the judge cannot say."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0 <= value <= 100:
+                raise UsageError(f"{name} is {value}.", hint="Give a number from 0 to 100.")
+
+    def __str__(self) -> str:
+        return f"removed>={self.min_removed:g} kept>={self.min_kept:g}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Thresholds:
-    """Every limit of stage 1."""
+    """Every limit of stages 1 and 2."""
 
     name: str
-    """What a check calls them: the file's own name for itself and the start of its sha256."""
+    """What stage 1 calls them: the file's name for itself and the start of its limits' sha256."""
     limits: Mapping[Degradation, tuple[Limit, ...]]
-    """Category -> its limits, in the order of the file."""
+    """Category -> the limits of stage 1, in the order of the file."""
+    judge: JudgeLimits
+    """The limits of stage 2."""
 
 
 def read_thresholds(path: Path) -> Thresholds:
@@ -80,8 +103,8 @@ def parse_thresholds(data: bytes, source: str) -> Thresholds:
         content = yaml.safe_load(data)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise _wrong(source, f"it is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or set(content) != {"format", "name", "limits"}:
-        raise _wrong(source, "it must hold exactly format, name and limits")
+    if not isinstance(content, dict) or set(content) != {"format", "name", "limits", "judge"}:
+        raise _wrong(source, "it must hold exactly format, name, limits and judge")
     if content["format"] != FORMAT:
         raise _wrong(source, f"its format is {content['format']!r}, this version reads {FORMAT}")
     if not isinstance(content["name"], str) or not content["name"]:
@@ -89,10 +112,24 @@ def parse_thresholds(data: bytes, source: str) -> Thresholds:
     if not isinstance(content["limits"], dict):
         raise _wrong(source, "limits is no mapping from scores to their limits")
     rules = {name: _rule(name, rule, source) for name, rule in content["limits"].items()}
+    # Of the rules alone: neither a comment nor the limits of stage 2 change what stage 1 decides.
+    digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:8]
     return Thresholds(
-        name=f"{content['name']}@{hashlib.sha256(data).hexdigest()[:8]}",
+        name=f"{content['name']}@{digest}",
         limits={category: _limits(rules, category) for category in DEGRADATIONS},
+        judge=_judge(content["judge"], source),
     )
+
+
+def _judge(rule: object, source: str) -> JudgeLimits:
+    names = [field.name for field in fields(JudgeLimits)]
+    if not isinstance(rule, dict) or set(rule) != set(names):
+        raise _wrong(source, f"judge must hold exactly {', '.join(names)}")
+    numbers = {name: _number(f"judge.{name}", rule[name], source) for name in names}
+    try:
+        return JudgeLimits(**numbers)
+    except UsageError as error:
+        raise _wrong(source, error.message.rstrip(".")) from error
 
 
 Rule = dict[str, dict[str, float]]

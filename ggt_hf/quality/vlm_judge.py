@@ -17,11 +17,11 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ggt_hf.errors import UsageError
 from ggt_hf.records import Check
 
 if TYPE_CHECKING:
     from ggt_hf.quality.calibration import Calibration
+    from ggt_hf.quality.thresholds import JudgeLimits
     from ggt_hf.vlm import Answer, VisionLanguageModel
 
 TEMPLATE = "judge.v1"
@@ -46,31 +46,6 @@ JUDGEMENT_SCHEMA: dict[str, Any] = {
 
 Encoded = tuple[bytes, bytes]
 """The encoded input and its candidate."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeLimits:
-    """What a judge's numbers must be. The defaults are ours."""
-
-    min_removed: float = 50.0
-    """The least D, 0 to 100."""
-    min_kept: float = 70.0
-    """The least F, 0 to 100."""
-    max_gap: float = 20.0
-    """Points by which D or F may differ between the two orders; beyond, the judge cannot say."""
-
-    def __post_init__(self) -> None:
-        for name in ("min_removed", "min_kept", "max_gap"):
-            value = getattr(self, name)
-            if not 0 <= value <= 100:
-                raise UsageError(f"{name} is {value}.", hint="Give a number from 0 to 100.")
-
-    def __str__(self) -> str:
-        return f"removed>={self.min_removed:g} kept>={self.min_kept:g} gap<={self.max_gap:g}"
-
-
-OUR_LIMITS = JudgeLimits()
-"""The defaults."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,15 +90,16 @@ class VLMJudge:
         max_gap: see `JudgeLimits`.
     """
 
-    def __init__(self, vlm: VisionLanguageModel, *, max_gap: float = OUR_LIMITS.max_gap) -> None:
+    def __init__(self, vlm: VisionLanguageModel, *, max_gap: float) -> None:
         self._vlm = vlm
         self._max_gap = max_gap
 
     @property
     def name(self) -> str:
-        """The question with its hash, the model and its revision."""
+        """The question with its hash, the model and its revision, and the gap it may show."""
         digest = hashlib.sha256(_template().template.encode()).hexdigest()[:8]
-        return f"{TEMPLATE}@{digest} {self._vlm.model_id}@{self._vlm.revision}"
+        model = f"{self._vlm.model_id}@{self._vlm.revision}"
+        return f"{TEMPLATE}@{digest} {model} gap<={self._max_gap:g}"
 
     def judge_many(self, pairs: Sequence[Encoded]) -> list[Judgement]:
         """Ask about each pair in both orders.

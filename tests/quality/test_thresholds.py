@@ -7,10 +7,17 @@ import pytest
 
 from ggt_hf.errors import UsageError
 from ggt_hf.quality.scores import SCORES
-from ggt_hf.quality.thresholds import Limit, default_thresholds, parse_thresholds, read_thresholds
+from ggt_hf.quality.thresholds import (
+    JudgeLimits,
+    Limit,
+    default_thresholds,
+    parse_thresholds,
+    read_thresholds,
+)
 from ggt_hf.records import DEGRADATIONS
 
-HEAD = "format: 1\nname: mine\nlimits:\n"
+JUDGE = "judge: {min_removed: 50, min_kept: 60, max_gap: 10}\n"
+HEAD = f"format: 1\nname: mine\n{JUDGE}limits:\n"
 
 
 def parsed(limits: str) -> dict[str, tuple[Limit, ...]]:
@@ -55,13 +62,13 @@ def test_both_ends_of_a_limit_belong_to_it() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "exactly format, name and limits"),
-        ("- 1\n", "exactly format, name and limits"),
+        ("", "exactly format, name, limits and judge"),
+        ("- 1\n", "exactly format, name, limits and judge"),
         ("a: [\n", "no YAML"),
         ("\x00", "no YAML"),
-        ("format: 2\nname: a\nlimits: {}\n", "format is 2"),
-        ("format: 1\nname: 3\nlimits: {}\n", "name is no text"),
-        ("format: 1\nname: a\nlimits: []\n", "no mapping"),
+        (JUDGE + "format: 2\nname: a\nlimits: {}\n", "format is 2"),
+        (JUDGE + "format: 1\nname: 3\nlimits: {}\n", "name is no text"),
+        (JUDGE + "format: 1\nname: a\nlimits: []\n", "no mapping"),
         (HEAD + "  sharpnes: {max: 1}\n", "no score 'sharpnes'"),
         (HEAD + "  shift: 3\n", "shift must hold min, max or both"),
         (HEAD + "  shift: {maximum: 3}\n", "shift must hold min, max or both"),
@@ -70,6 +77,9 @@ def test_both_ends_of_a_limit_belong_to_it() -> None:
         (HEAD + "  shift: {max: .nan}\n", "not a finite number"),
         (HEAD + "  shift: {max: {fog: 3}}\n", "shift.max names 'fog'"),
         (HEAD + "  shift: {max: {haze: x}}\n", "shift.max.haze is 'x'"),
+        (HEAD.replace("60", "101") + "  shift: {max: 1}\n", "min_kept is 101"),
+        (HEAD.replace("60", "high") + "  shift: {max: 1}\n", "judge.min_kept is 'high'"),
+        (HEAD.replace("max_gap", "gap") + "  shift: {max: 1}\n", "judge must hold exactly min_rem"),
         (HEAD + "  gain: {min: 2, max: {rain: 1, default: 3}}\n", "min 2.0 above max 1.0 for rain"),
     ],
 )
@@ -90,11 +100,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_thresholds(tmp_path / "absent.yaml")
 
 
-def test_the_name_changes_with_the_file(tmp_path: Path) -> None:
-    names = []
-    for number in (1, 2):
+def test_the_name_changes_with_the_limits_of_stage_1_and_with_nothing_else(tmp_path: Path) -> None:
+    def named(words: str) -> str:
         path = tmp_path / "limits.yaml"
-        path.write_text(f"{HEAD}  shift: {{max: {number}}}\n")
-        names.append(read_thresholds(path).name)
-    assert names[0] != names[1]
-    assert all(name.startswith("mine@") for name in names)
+        path.write_text(words)
+        return read_thresholds(path).name
+
+    words = f"{HEAD}  shift: {{max: 1}}\n"
+    assert named(words).startswith("mine@")
+    assert named(words) == named(f"# why\n{words}") == named(words.replace("60", "70"))
+    assert named(words) != named(words.replace("max: 1", "max: 2"))
+
+
+def test_the_judge_is_limited_by_the_same_file() -> None:
+    assert default_thresholds().judge == JudgeLimits(min_removed=50, min_kept=70, max_gap=20)

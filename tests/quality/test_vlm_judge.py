@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,15 @@ from ggt_hf.quality.calibration import (
     wilson_interval,
 )
 from ggt_hf.quality.opening import kept_calibration, open_judge
+from ggt_hf.quality.thresholds import default_thresholds
 from ggt_hf.quality.vlm_judge import (
     JUDGEMENT_SCHEMA,
-    JudgeLimits,
     Judgement,
     VLMJudge,
     check,
     question,
 )
+from ggt_hf.vlm import VisionLanguageModel
 from ggt_hf.vlm.chat import Chat, ChatModel, Reply, Settings
 from tests.making import encoded, picture
 from tests.vlm.conftest import build  # noqa: F401 - a fixture
@@ -34,6 +36,13 @@ PAIR = (encoded(picture(1) // 3), encoded(picture(1)))
 SEES_ALL = Calibration(
     judge="any", kinds=tuple(KindRanking(kind=k, right=12, unsaid=0, total=12) for k in KINDS)
 )
+
+
+OURS = default_thresholds().judge
+
+
+def judge_of(vlm: VisionLanguageModel) -> VLMJudge:
+    return VLMJudge(vlm, max_gap=OURS.max_gap)
 
 
 class ScriptedVLM(ChatModel):
@@ -66,13 +75,13 @@ def spoken(removed: int, kept: int) -> str:
 
 
 def judged(answer: Callable[[bytes, bytes, bool], Numbers | str]) -> Judgement:
-    [found] = VLMJudge(ScriptedVLM(answer)).judge_many([PAIR])
+    [found] = judge_of(ScriptedVLM(answer)).judge_many([PAIR])
     return found
 
 
 def test_both_orders_are_asked_and_averaged() -> None:
     vlm = ScriptedVLM(lambda lq, gt, swapped: (90, 70) if swapped else (80, 80))
-    [found] = VLMJudge(vlm).judge_many([PAIR])
+    [found] = judge_of(vlm).judge_many([PAIR])
     assert (found.removed, found.kept, found.gap) == (85, 75, 10)
     assert found.score == pytest.approx((85 * 75) ** 0.5)
     assert found.reason == "removed: Less rain. kept: All."
@@ -85,7 +94,7 @@ def test_a_judge_that_contradicts_itself_cannot_say() -> None:
     found = judged(lambda lq, gt, swapped: (90, 20) if swapped else (90, 80))
     assert found.score is None
     assert "contradicts itself" in found.reason
-    made = check(found, "j", JudgeLimits(), SEES_ALL)
+    made = check(found, "j", OURS, SEES_ALL)
     assert made.passed is None
     assert made.scores == {"order_gap": 60}
 
@@ -109,16 +118,16 @@ def test_an_answer_that_breaks_the_schema_twice_cannot_be_used(said: str) -> Non
     ],
 )
 def test_a_decision_names_number_and_limit(numbers: Numbers, passed: bool, words: str) -> None:
-    made = check(judged(lambda lq, gt, swapped: numbers), "judge", JudgeLimits(), SEES_ALL)
+    made = check(judged(lambda lq, gt, swapped: numbers), "judge", OURS, SEES_ALL)
     assert made.passed is passed
     assert made.reason.startswith(words)
     assert made.scores["df"] == pytest.approx((numbers[0] * numbers[1]) ** 0.5, abs=1e-3)
-    assert made.judged_by.startswith("judge removed>=50 kept>=70 gap<=20 calibration@")
+    assert made.judged_by.startswith("judge removed>=50 kept>=70 calibration@")
 
 
 def test_limits_are_shares() -> None:
     with pytest.raises(UsageError, match="min_kept is 101"):
-        JudgeLimits(min_kept=101)
+        replace(OURS, min_kept=101)
 
 
 @pytest.fixture(scope="module")
@@ -137,30 +146,30 @@ def knowing(
 
 
 def test_a_judge_that_sees_is_believed(cases: list[PlantedCase]) -> None:
-    found = calibrate(VLMJudge(ScriptedVLM(knowing(cases))), cases)
+    found = calibrate(judge_of(ScriptedVLM(knowing(cases))), cases)
     assert {k.kind: (k.right, k.total) for k in found.kinds} == dict.fromkeys(sorted(KINDS), (8, 8))
     assert found.usable and not found.remarks
     assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
 def test_a_judge_that_sees_nothing_decides_nothing(cases: list[PlantedCase]) -> None:
-    found = calibrate(VLMJudge(ScriptedVLM(lambda lq, gt, swapped: (90, 90))), cases)
+    found = calibrate(judge_of(ScriptedVLM(lambda lq, gt, swapped: (90, 90))), cases)
     assert all(k.right == 0 for k in found.kinds), "a tie is not right"
-    made = check(Judgement(removed=90, kept=90, reason="fine"), "j", JudgeLimits(), found)
+    made = check(Judgement(removed=90, kept=90, reason="fine"), "j", OURS, found)
     assert made.passed is None
     assert "uncalibrated" in made.reason and "shift 0 of 8 right" in made.reason
 
 
 def test_a_judge_that_misses_one_kind_says_so_each_time(cases: list[PlantedCase]) -> None:
-    found = calibrate(VLMJudge(ScriptedVLM(knowing(cases, blind_to="text_altered"))), cases)
+    found = calibrate(judge_of(ScriptedVLM(knowing(cases, blind_to="text_altered"))), cases)
     assert [k.kind for k in found.blind_to] == ["text_altered"]
-    made = check(Judgement(removed=90, kept=90, reason="fine"), "j", JudgeLimits(), found)
+    made = check(Judgement(removed=90, kept=90, reason="fine"), "j", OURS, found)
     assert made.passed is True
     assert made.reason.endswith("not shown to see text_altered 0 of 8 right (95 %: 0% to 32%)")
 
 
 def test_answers_that_are_unusable_count_as_wrong(cases: list[PlantedCase]) -> None:
-    found = calibrate(VLMJudge(ScriptedVLM(lambda lq, gt, swapped: "no")), cases[:2])
+    found = calibrate(judge_of(ScriptedVLM(lambda lq, gt, swapped: "no")), cases[:2])
     assert (found.kinds[0].right, found.kinds[0].unsaid) == (0, 2)
     assert not Calibration(judge="x", kinds=()).usable
 
@@ -202,6 +211,6 @@ def test_a_tiny_random_model_is_asked_and_found_wanting(
 
     vlm = LocalVLM.from_pretrained(build("idefics3"), dtype="float32")
     small = [(encoded(picture(1, 32, 32)), encoded(picture(2, 32, 32)))]
-    [found] = VLMJudge(vlm).judge_many(small)
+    [found] = judge_of(vlm).judge_many(small)
     assert found.score is None
     assert "cannot be used" in found.reason
