@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from ggt_hf.quality.control import ControlReport
     from ggt_hf.quality.examiners import Examiner
 
-PAIRS = "pairs.jsonl"
-"""What was accepted, as a source of ggt build, beside the verdicts."""
-
 Candidates = Annotated[
     Path, typer.Argument(metavar="CANDIDATES", help="candidates.jsonl, or the folder it is in.")
 ]
@@ -118,14 +115,19 @@ def qc(  # noqa: PLR0913 - one parameter a flag
 def _finish(
     report: ControlReport, folder: CandidateFolder, triples: Path | None, output: Output
 ) -> None:
+    from ggt_hf.stages import PAIRS
+
     counts = report.counts()
     fields: dict[str, Any] = {"verdicts": str(report.path), **counts}
     fields |= {"checks_made": report.num_made, "checks_kept": report.num_kept}
+    pairs = report.path.with_name(PAIRS)
     if counts["accepted"]:
         from ggt_hf.synthesis.pairs import write_pairs
 
-        fields["pairs"] = str(report.path.with_name(PAIRS))
-        write_pairs(folder.path, report.path, report.path.with_name(PAIRS))
+        fields["pairs"] = str(pairs)
+        write_pairs(folder.path, report.path, pairs)
+    else:
+        pairs.unlink(missing_ok=True)  # of a run that had accepted some
     if triples:
         from ggt_hf.synthesis.pairs import write_preferences
 
@@ -152,6 +154,8 @@ def _text(report: ControlReport, fields: dict[str, Any]) -> str:
 
 
 def _next(report: ControlReport, folder: CandidateFolder, counts: dict[str, Any]) -> str:
+    from ggt_hf.stages import PAIRS
+
     if report.failures:
         return "next: mend what is named above, and run the same command again"
     if counts["undecided"] or not counts["accepted"]:
