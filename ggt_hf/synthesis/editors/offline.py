@@ -108,7 +108,7 @@ class FunctionEditor:
 
 
 def classical_editor() -> FunctionEditor:
-    """Return the editor that needs no model: denoising, white balance, local contrast.
+    """Return the editor that needs no model: `filters.restore`.
 
     It is what it is called: classical filters, for trying the way out offline. It removes no rain.
 
@@ -121,66 +121,15 @@ def classical_editor() -> FunctionEditor:
         raise MissingExtraError.of(
             "opencv-python-headless", "simulate", "The classical editor"
         ) from error
-    settings = {
-        "denoise": 4.0,
-        "white_balance_percentile": 99.0,
-        "contrast_clip": 1.5,
-        "contrast_tiles": 8,
-        "contrast_share": 0.5,
-    }
-
-    def restore(picture: NDArray[np.uint8], prompt: str, seed: int) -> NDArray[np.uint8]:
-        return _classical(picture, settings)
+    from ggt_hf.synthesis.editors.filters import SETTINGS, restore
 
     return FunctionEditor(
-        restore,
+        lambda picture, prompt, seed: restore(picture),
         id="classical",
         revision=f"2-opencv{cv2.__version__}",
-        settings=settings,
+        settings=SETTINGS,
         num_parallel=2,
     )
-
-
-def _classical(picture: NDArray[np.uint8], settings: Mapping[str, float]) -> NDArray[np.uint8]:
-    import cv2
-    import numpy as np
-
-    calm = _calmed(picture, min(settings["denoise"], _noise(picture)))
-    white = np.percentile(calm.reshape(-1, 3), settings["white_balance_percentile"], axis=0).clip(
-        16
-    )
-    # Half of the way to a white that is grey: a sunset may be meant.
-    gain = np.sqrt(white.mean() / white).astype(np.float32)
-    lab = cv2.cvtColor((calm * gain / 255).clip(0, 1).astype(np.float32), cv2.COLOR_RGB2LAB)
-    tiles = round(settings["contrast_tiles"])
-    equalise = cv2.createCLAHE(settings["contrast_clip"], (tiles, tiles))
-    # In 16 bits: stretched levels of 8 bits stand apart as contours.
-    fine = (lab[..., 0] * (65_535 / 100)).astype(np.uint16)
-    share = np.float32(settings["contrast_share"])
-    lab[..., 0] += share * (equalise.apply(fine) * np.float32(100 / 65_535) - lab[..., 0])
-    rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-    return np.asarray((rgb * 255 + 0.5).clip(0, 255), dtype=np.uint8)
-
-
-def _calmed(picture: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
-    import cv2
-    import numpy as np
-
-    if strength < 1.0:  # a clean sky would only lose its grain, and show the steps of its levels
-        return picture
-    calm = cv2.fastNlMeansDenoisingColored(picture, None, strength, strength, 5, 15)
-    return np.asarray(calm, np.uint8)
-
-
-def _noise(picture: NDArray[np.uint8]) -> float:
-    """Return the noise's standard deviation in levels, of white noise (Immerkaer, 1996)."""
-    import cv2
-    import numpy as np
-
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    # The median of absolute values, as edges are few and large.
-    return float(np.median(np.abs(cv2.filter2D(grey, -1, mask))) / 0.6745 / 6)
 
 
 def _by_key(folder: Path) -> dict[str, Path]:
