@@ -75,7 +75,7 @@ def _targets(report: DemoReport) -> list[ComparisonGroup]:
     said = ", ".join(f"{outcomes[word]} {word}" for word in OUTCOMES if outcomes[word])
     lead = (
         f"{said[:1].upper()}{said[1:]}. The editor is a chain of classical filters: it shows the "
-        "way, and removes neither rain nor scratches, which is what quality control has to notice. "
+        "way, and removes neither rain nor scratches, which quality control has to notice. "
         "A generative editor comes in by ggt synth --editor, a larger judge by ggt qc --judge."
     )
     shown = [target_comparison(report, target) for target in report.targets]

@@ -108,7 +108,7 @@ class FunctionEditor:
 
 
 def classical_editor() -> FunctionEditor:
-    """Return the editor that needs no model: denoising, white balance, local contrast.
+    """Return the editor that needs no model: `filters.restore`.
 
     It is what it is called: classical filters, for trying the way out offline. It removes no rain.
 
@@ -121,42 +121,15 @@ def classical_editor() -> FunctionEditor:
         raise MissingExtraError.of(
             "opencv-python-headless", "simulate", "The classical editor"
         ) from error
-    settings = {
-        "denoise": 4.0,
-        "white_balance_percentile": 99.0,
-        "contrast_clip": 1.5,
-        "contrast_tiles": 8,
-    }
-
-    def restore(picture: NDArray[np.uint8], prompt: str, seed: int) -> NDArray[np.uint8]:
-        return _classical(picture, settings)
+    from ggt_hf.synthesis.editors.filters import SETTINGS, restore
 
     return FunctionEditor(
-        restore,
+        lambda picture, prompt, seed: restore(picture),
         id="classical",
-        revision=f"1-opencv{cv2.__version__}",
-        settings=settings,
+        revision=f"2-opencv{cv2.__version__}",
+        settings=SETTINGS,
         num_parallel=2,
     )
-
-
-def _classical(picture: NDArray[np.uint8], settings: Mapping[str, float]) -> NDArray[np.uint8]:
-    import cv2
-    import numpy as np
-
-    strength = settings["denoise"]
-    calm = cv2.fastNlMeansDenoisingColored(picture, None, strength, strength, 5, 15)
-    white = np.percentile(calm.reshape(-1, 3), settings["white_balance_percentile"], axis=0).clip(
-        16
-    )
-    # Half of the way to a white that is grey: a sunset may be meant.
-    gain = np.sqrt(white.mean() / white)
-    balanced = np.clip(calm * gain, 0, 255).astype(np.uint8)
-    lab = cv2.cvtColor(balanced, cv2.COLOR_RGB2LAB)
-    tiles = round(settings["contrast_tiles"])
-    equalise = cv2.createCLAHE(settings["contrast_clip"], (tiles, tiles))
-    lab[..., 0] = equalise.apply(np.ascontiguousarray(lab[..., 0]))
-    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), dtype=np.uint8)
 
 
 def _by_key(folder: Path) -> dict[str, Path]:
