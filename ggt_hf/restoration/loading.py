@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +73,21 @@ def load_restorer(
             hint="Give a folder that save_pretrained wrote, or ORG/NAME of one.",
         ) from error
     return _placed(pipeline, where, chosen.offload)
+
+
+@contextmanager
+def silent_loading() -> Iterator[None]:
+    """Keep diffusers and transformers, where they are there, from drawing bars in the block."""
+    there = [name for name in ("diffusers", "transformers") if find_spec(name)]
+    libraries = [import_module(f"{name}.utils.logging") for name in there]
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in shown:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in shown:
+            library.enable_progress_bar()
 
 
 def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
