@@ -230,7 +230,7 @@ def test_an_answer_that_is_no_picture_is_refused(monkeypatch: pytest.MonkeyPatch
         ({"tile": 10}, "tile must be"),
         ({"color_fix": "magic"}, "color_fix must be"),
         ({"output_type": "jpeg"}, "output_type must be"),
-        ({"strenght": 1}, "takes no strenght; it takes"),
+        ({"guidance": 1}, "takes no guidance; it takes"),
     ],
 )
 @pytest.mark.usefixtures("small")
