@@ -114,8 +114,9 @@ def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
 def _refuse_editing(place: str, editing: EditingOptions) -> None:
     if editing != EditingOptions():
         raise UsageError(
-            f"{place} is no instruction-editing model: it takes no LoRA, dtype or offloading.",
-            hint="Leave --lora, --dtype and --offload out.",
+            f"{place} is not known as an instruction-editing model: LoRA, dtype and offloading are "
+            "for those.",
+            hint="Leave --lora, --dtype and --offload out; or, if it is one, go online.",
         )
 
 
