@@ -91,7 +91,7 @@ def silent_loading() -> Iterator[None]:
 
 
 def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
-    if offload != "none" and device == "cpu":
+    if offload != "none" and device.startswith("cpu"):
         raise UsageError(
             "Offloading frees the memory of an accelerator, and there is none.",
             hint="Leave --offload out.",

@@ -140,6 +140,14 @@ def test_tiles_begin_from_the_same_noise_where_they_overlap(
     assert not torch.equal(first, second)
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("name", tiny.BUILDERS)
+def test_each_family_restores_tiles_in_half_precision(name: str) -> None:
+    made = restorer(name).to(dtype=torch.bfloat16)
+    given = picture(3, 160, 128)
+    assert pixels(made, given, tile=128, overlap=64).shape == given.shape
+
+
 def cells(latents: Any, name: str) -> Any:
     """Latents as (rows, columns, channels) of one picture."""
     if name == "flux_kontext":

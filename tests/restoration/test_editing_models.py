@@ -114,6 +114,11 @@ def test_offloading_needs_an_accelerator(tmp_path: Path) -> None:
     restorer("flux2_klein").save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="Offloading frees the memory"):
         load_restorer(tmp_path, device="cpu", editing=EditingOptions(offload="model"))
+    for offload in ("none", "model", "sequential"):
+        with pytest.raises(UsageError, match="'cuda:77' cannot be used here"):
+            load_restorer(
+                tmp_path, device="cuda:77", editing=EditingOptions(dtype="float32", offload=offload)
+            )
 
 
 def test_a_gated_model_says_what_to_do(hub: Hub) -> None:
