@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +75,23 @@ def load_restorer(
     return _placed(pipeline, where, chosen.offload)
 
 
+@contextmanager
+def silent_loading() -> Iterator[None]:
+    """Keep diffusers and transformers, where they are there, from drawing bars in the block."""
+    there = [name for name in ("diffusers", "transformers") if find_spec(name)]
+    libraries = [import_module(f"{name}.utils.logging") for name in there]
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in shown:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in shown:
+            library.enable_progress_bar()
+
+
 def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
-    if offload != "none" and device == "cpu":
+    if offload != "none" and device.startswith("cpu"):
         raise UsageError(
             "Offloading frees the memory of an accelerator, and there is none.",
             hint="Leave --offload out.",
@@ -95,8 +114,9 @@ def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
 def _refuse_editing(place: str, editing: EditingOptions) -> None:
     if editing != EditingOptions():
         raise UsageError(
-            f"{place} is no instruction-editing model: it takes no LoRA, dtype or offloading.",
-            hint="Leave --lora, --dtype and --offload out.",
+            f"{place} is not known as an instruction-editing model: LoRA, dtype and offloading are "
+            "for those.",
+            hint="Leave --lora, --dtype and --offload out; or, if it is one, go online.",
         )
 
 
