@@ -200,7 +200,7 @@ def _finish(
         fields["pairs"] = str(pairs)
         write_pairs(folder.path, report.path, pairs)
     else:
-        pairs.unlink(missing_ok=True)  # of a run that had accepted some
+        pairs.unlink(missing_ok=True)  # what an earlier run accepted is accepted no longer
     if triples:
         from ggt_hf.synthesis.pairs import write_preferences
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ggt_hf.quality.control import ControlReport
 
 PROMPTS = "prompts.jsonl"
-PAIRS = "pairs.jsonl"
 GENERATED = "generated"
 """Folder of the dataset that the accepted targets make."""
 
@@ -148,7 +147,7 @@ def _targets(
 
 def _build(report: DemoReport) -> str:
     from ggt_hf.data.building.build import build_dataset
-    from ggt_hf.stages import CANDIDATES, VERDICTS
+    from ggt_hf.stages import CANDIDATES, PAIRS, VERDICTS
     from ggt_hf.synthesis.pairs import write_pairs
 
     if not any(target.verdict.accepted for target in report.targets):
