@@ -53,7 +53,10 @@ def restore(  # noqa: PLR0913 - one parameter an option
         float, typer.Option(min=0, max=2, help="Share of the correction; 0 changes nothing.")
     ] = 1.0,
     tile: Annotated[
-        int | None, typer.Option(min=64, help="Side of the tiles; default: by the free memory.")
+        int | None,
+        typer.Option(
+            min=64, help="Side of the tiles; default: by the free memory, or the model's own."
+        ),
     ] = None,
     color_fix: Annotated[
         ColorFix | None,

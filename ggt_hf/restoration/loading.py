@@ -96,7 +96,10 @@ def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
             "Offloading frees the memory of an accelerator, and there is none.",
             hint="Leave --offload out.",
         )
+    import torch
+
     try:
+        torch.empty(0, device=device)  # offloading would not notice before the first picture
         if offload == "none":
             return pipeline.to(device)
         if offload == "model":
