@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ggt_hf.errors import FormatError
 from ggt_hf.evaluation.claims import DIGITS, Claim, claims_of, write_claims
@@ -37,10 +37,11 @@ def write_results(run: Path, restorer: str, folder: Path) -> list[Path]:
     """
     claims = claims_of(run, restorer)
     card = read_card(folder) or _new_card(restorer)
-    kept = [one for one in (card.data.eval_results or []) if not _is_of(one, claims)]
-    card.data.eval_results = [*kept, *(one for claim in claims for one in card_results(claim))]
-    if card.data.model_name is None:
-        card.data.model_name = restorer
+    data: Any = card.data  # typed as what all cards have; this is a model's
+    kept = [one for one in (data.eval_results or []) if not _is_of(one, claims)]
+    data.eval_results = [*kept, *(one for claim in claims for one in card_results(claim))]
+    if data.model_name is None:
+        data.model_name = restorer
     files = [write_claims(folder, claims)]
     card.save(folder / CARD)
     files.append(folder / CARD)
@@ -147,11 +148,12 @@ def read_card(folder: Path) -> ModelCard | None:
     if not path.is_file():
         return None
     try:
-        return ModelCard.load(path)
+        card: ModelCard = ModelCard.load(path)
     except Exception as error:  # YAML's, and what the parser of results makes of odd ones
         raise FormatError(
             f"The metadata of {path} cannot be read: {error}.", hint="Mend its YAML."
         ) from error
+    return card
 
 
 def read_entries(folder: Path, claim: Claim) -> list[EvalResultEntry] | None:

@@ -86,15 +86,16 @@ def verify_model(
 def _check(
     model: Model, folder: Path, claim: Claim, task: Task, sample: int, seed: int
 ) -> Iterator[Finding]:
-    for what, compare in (
-        ("card", lambda: _card(folder, claim)),
-        ("leaderboard", lambda: _leaderboard(folder, claim)),
-        ("means", lambda: _means(claim)),
-        ("weights", lambda: _weights(model, claim)),
-        ("metrics", lambda: _metrics(claim)),
-        ("decoder", lambda: _decoder(claim)),
-        ("pictures", lambda: _pictures(model, claim, task, sample, seed)),
-    ):
+    checks: dict[str, Callable[[], Compared]] = {
+        "card": lambda: _card(folder, claim),
+        "leaderboard": lambda: _leaderboard(folder, claim),
+        "means": lambda: _means(claim),
+        "weights": lambda: _weights(model, claim),
+        "metrics": lambda: _metrics(claim),
+        "decoder": lambda: _decoder(claim),
+        "pictures": lambda: _pictures(model, claim, task, sample, seed),
+    }
+    for what, compare in checks.items():
         wrong, right = compare()
         yield Finding(task=claim.task, what=what, agrees=not wrong, says="; ".join(wrong) or right)
 
@@ -105,9 +106,10 @@ Compared = tuple[list[str], str]
 
 def _card(folder: Path, claim: Claim) -> Compared:
     card = read_card(folder)
+    data: Any = card.data if card else None
     said = {
         (one.dataset_type, one.metric_type): one.metric_value
-        for one in ((card.data.eval_results if card else None) or [])
+        for one in ((data.eval_results if data else None) or [])
     }
     wrong = []
     for one in card_results(claim):
@@ -144,7 +146,7 @@ def _means(claim: Claim) -> Compared:
 
 def _weights(model: Model, claim: Claim) -> Compared:
     claimed, here = claim.fingerprint["restorer"], model.identity()
-    wrong = []
+    wrong: list[str] = []
     for kind in ("weights", "configs"):
         wrong += _unlike(here[kind], claimed.get(kind, {}))
     return wrong, f"{len(here['weights'])} files of weights are the evaluated ones"
@@ -187,7 +189,8 @@ def _pictures(model: Model, claim: Claim, task: Task, sample: int, seed: int) ->
         return [f"{len(missing)} pictures are not in {task.data}, such as {missing[0]}"], ""
     drawn = sorted(claim.pictures, key=lambda key: salt("verify", seed, key))[:sample]
     bench = set_up(_order(model, claim, task, cases))
-    wrong, same = [], 0
+    wrong: list[str] = []
+    same = 0
     for key in drawn:
         claimed = claim.pictures[key]
         try:
