@@ -26,7 +26,7 @@ class RestoreSettings:
     """What a result depends on, besides its file."""
 
     model: str
-    """A folder, or ``ORG/NAME``."""
+    """``embedded``, a folder, or ``ORG/NAME``."""
     revision: str | None = None
     """Commit, tag or branch on the Hub."""
     strength: float = 1.0
