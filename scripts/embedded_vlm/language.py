@@ -182,6 +182,14 @@ def _answers(tokenizer: Any, found: list[Sample]) -> Tensor:
     return torch.tensor([row + [padding] * (longest - len(row)) for row in rows])
 
 
+def _logits(model: Any, tokens: Tensor, ids: Tensor) -> Tensor:
+    """Return what the model thinks of each word after the first, (B, T - 1, vocabulary)."""
+    shown = model.model.multi_modal_projector(tokens)
+    words = model.get_input_embeddings()(ids)
+    read = model.model.language_model(inputs_embeds=torch.cat([shown, words], dim=1))
+    return model.lm_head(read.last_hidden_state[:, shown.shape[1] : -1])
+
+
 def _fit(model: Any, tokens: Tensor, answers: Tensor, epochs: int, batch: int = 64) -> None:
     """Teach projector and language model; the tower stays as it is."""
     learned = [*model.model.multi_modal_projector.parameters()]
@@ -195,13 +203,8 @@ def _fit(model: Any, tokens: Tensor, answers: Tensor, epochs: int, batch: int = 
         total = 0.0
         for chosen in torch.randperm(len(tokens)).split(batch)[: len(tokens) // batch]:
             ids = answers[chosen]
-            shown = model.model.multi_modal_projector(tokens[chosen])
-            words = model.get_input_embeddings()(ids)
-            logits = model.lm_head(
-                model.model.language_model(
-                    inputs_embeds=torch.cat([shown, words], dim=1)
-                ).last_hidden_state[:, shown.shape[1] : -1]
-            )
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = _logits(model, tokens[chosen], ids).float()
             loss = nn.functional.cross_entropy(
                 logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=padding
             )

@@ -46,8 +46,26 @@ def tower_config() -> LevitConfig:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """Logits of a batch."""
+
+    category: Tensor
+    """(B, 6)"""
+    presence: Tensor
+    """(B, L), of LABELS."""
+    severity: Tensor
+    """(B, L); its sigmoid is the severity."""
+    local: Tensor
+    """(B, V * T, 6 + L): category and presence by each token alone."""
+
+
 class Classifier(nn.Module):
-    """The tower with a head for the category and one for the severity of each effect."""
+    """The tower with heads for the category, and for presence and severity of each effect.
+
+    Rain, snow and haze lie over the whole picture, so that every token can be asked for them alone
+    (`local`): twelve lessons from one picture, which is what makes training on a CPU possible.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,15 +74,21 @@ class Classifier(nn.Module):
         self.category = nn.Linear(256, len(DEGRADATIONS))
         self.presence = nn.Linear(256, len(LABELS))
         self.severity = nn.Linear(256, len(LABELS))
+        self.local = nn.Linear(WIDTH, len(DEGRADATIONS) + len(LABELS))
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Take float (B, V, 3, S, S), the whole picture first; return logits (B, 6), (B, L) x 2."""
+    def forward(self, pixels: Tensor) -> Said:
+        """Take float (B, V, 3, S, S), the whole picture first."""
         tokens = self.tower(pixels.flatten(0, 1)).last_hidden_state.float()
         tokens = tokens.unflatten(0, pixels.shape[:2])
         whole, details = tokens[:, 0], tokens[:, 1:].flatten(1, 2)
         pooled = [whole.mean(1), whole.amax(1), details.mean(1), details.amax(1)]
         hidden = self.trunk(torch.cat(pooled, dim=1))
-        return self.category(hidden), self.presence(hidden), self.severity(hidden)
+        return Said(
+            category=self.category(hidden),
+            presence=self.presence(hidden),
+            severity=self.severity(hidden),
+            local=self.local(tokens.flatten(1, 2)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +146,32 @@ def batches(
         )
 
 
-def loss_of(outputs: tuple[Tensor, Tensor, Tensor], category: Tensor, effects: Tensor) -> Tensor:
-    """Cross-entropy of the category, of presence, and the error of severity where present."""
-    said, presence, severity = outputs
+def loss_of(said: Said, category: Tensor, effects: Tensor) -> Tensor:
+    """Cross-entropy of category and presence, and the error of severity where present."""
     there = (effects >= 0.08).float()
-    wrong = (severity.sigmoid() - effects).abs() * there
+    wrong = (said.severity.float().sigmoid() - effects).abs() * there
     return (
-        functional.cross_entropy(said, category, label_smoothing=0.05)
-        + functional.binary_cross_entropy_with_logits(presence, there)
+        _right(said.category, category)
+        + _present(said.presence, there)
         + 2 * wrong.sum() / there.sum().clamp(min=1)
+        + _local_loss(said.local, category, there)
     )
+
+
+def _local_loss(local: Tensor, category: Tensor, there: Tensor) -> Tensor:
+    tokens = local.shape[1]
+    kinds, effects = local.flatten(0, 1).split([len(DEGRADATIONS), len(LABELS)], dim=1)
+    return _right(kinds, category.repeat_interleave(tokens)) + _present(
+        effects, there.repeat_interleave(tokens, dim=0)
+    )
+
+
+def _right(logits: Tensor, category: Tensor) -> Tensor:
+    return functional.cross_entropy(logits.float(), category, label_smoothing=0.05)
+
+
+def _present(logits: Tensor, there: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits.float(), there)
 
 
 @dataclass(kw_only=True)
@@ -209,15 +249,14 @@ def _epoch(run: Run, found: list[Sample], pictures: int, seed: int, batch: int) 
         for group in run.optimiser.param_groups:
             group["lr"] = learning_rate(run.seen, pictures)
         with torch.autocast("cpu", torch.bfloat16):
-            outputs = run.model(pixels)
-        said = tuple(part.float() for part in outputs)
+            said = run.model(pixels)
         loss = loss_of(said, category, effects)
         run.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         run.optimiser.step()
         _follow(run.average, run.model, 0.99)
-        right += int((said[0].argmax(1) == category).sum())
+        right += int((said.category.argmax(1) == category).sum())
         running += float(loss.detach()) * len(category)
         total += len(category)
         run.seen += len(category)

@@ -50,7 +50,7 @@ def test_the_whole_making_in_small(run: Run, photos: Path, tmp_path: Path) -> No
     assert {path.name: path.read_bytes() for path in (work / "train").iterdir()} == made
     run("tower", "--work", work, "--pictures", 24)
     assert "epoch 2: 48 pictures seen" in run("tower", "--work", work, "--pictures", 48)
-    run("language", "--work", work, "--out", out, "--looks", 3, "--epochs", 1)
+    run("language", "--work", work, "--out", out, "--looks", 3, "--epochs", 60)
     (photos / "real.png").write_bytes(encoded(picture(9, 200, 150)))
     with (photos / "photos.csv").open("w", newline="") as file:
         writer = csv.writer(file)
