@@ -39,7 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("photos", type=Path)
     simulate.add_argument("--count", type=int, default=4800)
     tower = steps.add_parser("tower", help="train the vision tower")
-    tower.add_argument("--pictures", type=int, default=150_000, help="shown in all")
+    tower.add_argument("--stem-pictures", type=int, default=60_000, help="shown to the stem")
+    tower.add_argument("--pictures", type=int, default=60_000, help="then shown to the tower")
     language = steps.add_parser("language", help="train the language model on the tower")
     language.add_argument("--looks", type=int, default=3)
     language.add_argument("--epochs", type=int, default=4)
@@ -68,9 +69,17 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
 
 def _tower(arguments: argparse.Namespace) -> None:
+    from scripts.embedded_vlm.stem import with_trained_stem
     from scripts.embedded_vlm.tower import train_tower
 
+    classifier = with_trained_stem(
+        arguments.work / "train",
+        arguments.work / "stem.pt",
+        pictures=arguments.stem_pictures,
+        seed=arguments.seed,
+    )
     train_tower(
+        classifier,
         arguments.work / "train",
         arguments.work / "tower.pt",
         pictures=arguments.pictures,

@@ -151,8 +151,8 @@ def loss_of(said: Said, category: Tensor, effects: Tensor) -> Tensor:
     there = (effects >= 0.08).float()
     wrong = (said.severity.float().sigmoid() - effects).abs() * there
     return (
-        _right(said.category, category)
-        + _present(said.presence, there)
+        right(said.category, category)
+        + present(said.presence, there)
         + 2 * wrong.sum() / there.sum().clamp(min=1)
         + _local_loss(said.local, category, there)
     )
@@ -161,16 +161,18 @@ def loss_of(said: Said, category: Tensor, effects: Tensor) -> Tensor:
 def _local_loss(local: Tensor, category: Tensor, there: Tensor) -> Tensor:
     tokens = local.shape[1]
     kinds, effects = local.flatten(0, 1).split([len(DEGRADATIONS), len(LABELS)], dim=1)
-    return _right(kinds, category.repeat_interleave(tokens)) + _present(
+    return right(kinds, category.repeat_interleave(tokens)) + present(
         effects, there.repeat_interleave(tokens, dim=0)
     )
 
 
-def _right(logits: Tensor, category: Tensor) -> Tensor:
+def right(logits: Tensor, category: Tensor) -> Tensor:
+    """Return how far the logits (N, 6) are from the categories (N,)."""
     return functional.cross_entropy(logits.float(), category, label_smoothing=0.05)
 
 
-def _present(logits: Tensor, there: Tensor) -> Tensor:
+def present(logits: Tensor, there: Tensor) -> Tensor:
+    """Return how far the logits (N, L) are from the effects that are there, 0 or 1 (N, L)."""
     return functional.binary_cross_entropy_with_logits(logits.float(), there)
 
 
@@ -211,14 +213,19 @@ class Run:
 
 
 def train_tower(
-    training: Path, checkpoint: Path, *, pictures: int, seed: int, batch: int = 24
+    model: Classifier,
+    training: Path,
+    checkpoint: Path,
+    *,
+    pictures: int,
+    seed: int,
+    batch: int = 24,
 ) -> Classifier:
     """Show the tower `pictures` pictures, and return the mean of its weights; resumes.
 
     The learning rate depends on the pictures seen alone, so a busy machine changes nothing.
     """
     torch.manual_seed(seed)
-    model = Classifier()
     average = Classifier()
     average.load_state_dict(model.state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.05, fused=True)

@@ -48,8 +48,9 @@ def test_the_whole_making_in_small(run: Run, photos: Path, tmp_path: Path) -> No
     (work / "train" / "000003.npy").unlink()
     run("simulate", photos, "--work", work, "--count", 24)
     assert {path.name: path.read_bytes() for path in (work / "train").iterdir()} == made
-    run("tower", "--work", work, "--pictures", 24)
-    assert "epoch 2: 48 pictures seen" in run("tower", "--work", work, "--pictures", 48)
+    tower = ("tower", "--work", work, "--stem-pictures", 24)
+    run(*tower, "--pictures", 24)
+    assert "epoch 2: 48 pictures seen" in run(*tower, "--pictures", 48)
     run("language", "--work", work, "--out", out, "--looks", 3, "--epochs", 60)
     (photos / "real.png").write_bytes(encoded(picture(9, 200, 150)))
     with (photos / "photos.csv").open("w", newline="") as file:
