@@ -69,30 +69,20 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
 
 def _tower(arguments: argparse.Namespace) -> None:
-    from scripts.embedded_vlm.stem import with_trained_stem
-    from scripts.embedded_vlm.tower import train_tower
+    from scripts.embedded_vlm.tower import new_tower, train_stem, train_tower
 
-    classifier = with_trained_stem(
-        arguments.work / "train",
-        arguments.work / "stem.pt",
-        pictures=arguments.stem_pictures,
-        seed=arguments.seed,
-    )
-    train_tower(
-        classifier,
-        arguments.work / "train",
-        arguments.work / "tower.pt",
-        pictures=arguments.pictures,
-        seed=arguments.seed,
-    )
+    tower, training, seed = new_tower(arguments.seed), arguments.work / "train", arguments.seed
+    stem, whole = arguments.work / "stem.pt", arguments.work / "tower.pt"
+    train_stem(tower, training, stem, pictures=arguments.stem_pictures, seed=seed)
+    train_tower(tower, training, whole, pictures=arguments.pictures, seed=seed)
 
 
 def _language(arguments: argparse.Namespace) -> None:
     from scripts.embedded_vlm.language import train_language
-    from scripts.embedded_vlm.tower import trained
+    from scripts.embedded_vlm.tower import trained_tower
 
     train_language(
-        trained(arguments.work / "tower.pt"),
+        trained_tower(arguments.work / "tower.pt"),
         arguments.work / "train",
         arguments.out,
         looks=arguments.looks,
