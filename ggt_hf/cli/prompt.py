@@ -22,8 +22,11 @@ Pictures = Annotated[
     list[Path], typer.Argument(metavar="IMAGES|DIR...", help="Pictures, or folders of them.")
 ]
 Model = Annotated[
-    str,
-    typer.Option(help="The observer: rules, a Hub id, a folder, or an endpoint's name."),
+    str | None,
+    typer.Option(
+        help="The observer: embedded, rules, a Hub id, a folder, or an endpoint's name.",
+        show_default="embedded; rules where that cannot run",
+    ),
 ]
 HowChosen = Annotated[
     Strategy, typer.Option("--strategy", help="Look at each picture, or say the same to all.")
@@ -46,7 +49,7 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Pictures that the model see
 
 def prompt(
     pictures: Pictures,
-    model: Model = "rules",
+    model: Model = None,
     strategy: HowChosen = "adaptive",
     category: Category = None,
     endpoint: Endpoint = None,
@@ -87,7 +90,8 @@ def prompt(
                 "An adaptive prompt finds the category itself.",
                 hint="Leave --category out, or add --strategy fixed.",
             )
-        writer = _adaptive(model, revision, endpoint, template, batch_size)
+        name = model or _default_model(output, endpoint)
+        writer = _adaptive(name, revision, endpoint, template, batch_size)
     rows = []
     with bar("Prompting", len(found), quiet=quiet) as advance:
         for row in write_prompts(found, writer, out=out, batch_size=batch_size):
@@ -124,6 +128,17 @@ def _fixed(category: str | None) -> Prompts:
         )
     written = FixedPrompter(per_category=True).prompt(category)
     return lambda batch: [written] * len(batch)
+
+
+def _default_model(output: Output, endpoint: str | None) -> str:
+    from ggt_hf.vlm import RULES, offline_model
+
+    if endpoint:
+        raise UsageError("An endpoint serves several models.", hint="Say which one: --model NAME.")
+    name = offline_model()
+    if name == RULES:
+        output.remark("rules observe, from image statistics: no embedded model can run here.")
+    return name
 
 
 def _adaptive(

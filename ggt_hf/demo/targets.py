@@ -69,13 +69,14 @@ def _sources() -> list[Source]:
 def _prompt(report: DemoReport, pictures: list[Path]) -> str:
     from ggt_hf.synthesis.prompt_file import write_prompts
     from ggt_hf.synthesis.prompting import AdaptivePrompter
-    from ggt_hf.vlm import RULES, load
+    from ggt_hf.vlm import load, offline_model
 
-    prompter = AdaptivePrompter(load(RULES))
+    observer = offline_model()
+    prompter = AdaptivePrompter(load(observer))
     out = report.out / PROMPTS
     out.unlink(missing_ok=True)
     rows = list(write_prompts(pictures, prompter.prompts, out=out))
-    return f"{sum(row.prompt is not None for row in rows)} prompts from image statistics"
+    return f"{sum(row.prompt is not None for row in rows)} prompts by {observer}"
 
 
 def _synthesise(report: DemoReport, sources: list[Source]) -> str:

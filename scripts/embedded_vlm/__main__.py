@@ -37,17 +37,16 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(dest="step", required=True)
     simulate = steps.add_parser("simulate", help="make labelled pictures")
     simulate.add_argument("photos", type=Path)
-    simulate.add_argument("--count", type=int, default=4800)
+    simulate.add_argument("--count", type=int, default=4600)
     tower = steps.add_parser("tower", help="train the vision tower")
-    tower.add_argument("--stem-pictures", type=int, default=60_000, help="shown to the stem")
-    tower.add_argument("--pictures", type=int, default=60_000, help="then shown to the tower")
+    tower.add_argument("--pictures", type=int, default=100_000, help="shown to it")
     language = steps.add_parser("language", help="train the language model on the tower")
-    language.add_argument("--looks", type=int, default=3)
-    language.add_argument("--epochs", type=int, default=4)
+    language.add_argument("--looks", type=int, default=1)
+    language.add_argument("--epochs", type=int, default=6)
     evaluate = steps.add_parser("evaluate", help="measure it, and write its card")
     evaluate.add_argument("photos", type=Path, help="photographs held out of the training")
     evaluate.add_argument("--real", type=Path, required=True, help="CSV of degraded photographs")
-    evaluate.add_argument("--count", type=int, default=600)
+    evaluate.add_argument("--count", type=int, default=360)
     for step in (simulate, tower, language):
         step.add_argument("--work", type=Path, required=True, help="folder of everything between")
     for step in (language, evaluate):
@@ -69,12 +68,14 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
 
 def _tower(arguments: argparse.Namespace) -> None:
-    from scripts.embedded_vlm.tower import new_tower, train_stem, train_tower
+    from scripts.embedded_vlm.tower import train_tower
 
-    tower, training, seed = new_tower(arguments.seed), arguments.work / "train", arguments.seed
-    stem, whole = arguments.work / "stem.pt", arguments.work / "tower.pt"
-    train_stem(tower, training, stem, pictures=arguments.stem_pictures, seed=seed)
-    train_tower(tower, training, whole, pictures=arguments.pictures, seed=seed)
+    train_tower(
+        arguments.work / "train",
+        arguments.work / "tower.pt",
+        pictures=arguments.pictures,
+        seed=arguments.seed,
+    )
 
 
 def _language(arguments: argparse.Namespace) -> None:

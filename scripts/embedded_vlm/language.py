@@ -92,9 +92,9 @@ def make_model(tokenizer: Any) -> Any:
     """Return the untrained model; its tower is replaced by the trained one."""
     language = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=160,
-        intermediate_size=320,
-        num_hidden_layers=3,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=2048,

@@ -1,15 +1,17 @@
-"""First half of the training: the vision tower, as a classifier.
+"""First half of the training: the vision tower, whose convolutions learn to tell textures apart.
 
 The tower is a LeViT: four strided convolutions see noise, JPEG blocks and thin streaks that one
-large linear patch would have to guess, and attention follows on few tokens. The convolutions are
-taught first and alone: to tell streaks, flakes, grain and blocks apart takes no attention, and
-they learn it many times faster so. Heads are thrown away afterwards; the language model reads the
-tower's tokens.
+large linear patch would have to guess. To tell streaks, flakes, grain and blocks apart takes no
+attention, and convolutions learn it by themselves many times faster than inside a whole tower. So
+only they are taught, as a classifier whose heads are thrown away afterwards; the attention layers
+behind them are set to a weighted mean over neighbourhoods, and the language model reads that.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +23,26 @@ from scripts.embedded_vlm.heads import Reader
 from scripts.embedded_vlm.pictures import Batch
 from scripts.embedded_vlm.training import Course, train
 
-WIDTH = 256
-"""Channels of the tower's tokens."""
+STEM_WIDTH = 128
+"""Channels of the convolutions' activations."""
+
+WIDTH = 2 * STEM_WIDTH
+"""Channels of the tower's tokens: each activation's mean, and its mean where it is strong."""
+
+GROUP = 4
+"""Activations that are strong together, or not: an attention head looks for so many at once."""
+
+SHARPNESS = 2.0
+"""How much more the strong count than the weak: e to the power of this, for each unit."""
+
+REACH = 3
+"""How far the strong are looked for, in steps of 16 pixels."""
+
+OUT_OF_SIGHT = -1000.0
+"""Attention bias of what lies beyond; half precision holds it."""
+
+KEYS = 2
+"""Length of the attention's keys; it makes heads of eight values."""
 
 ROWS = 4
 """Rows and columns of the tower's tokens of one view."""
@@ -32,22 +52,16 @@ CUT = 192
 
 
 def tower_config() -> LevitConfig:
-    """Return the tower: 224 px in, 4 x 4 tokens of `WIDTH` out, 2.3 M parameters."""
+    """Return the tower: 224 px in, 4 x 4 tokens of `WIDTH` out."""
     return LevitConfig(
         image_size=DETAIL_SIDE,
-        hidden_sizes=[128, 192, WIDTH],
-        num_attention_heads=[4, 6, 8],
-        key_dim=[16, 16, 16],
-        depths=[1, 1, 1],
+        hidden_sizes=[STEM_WIDTH, WIDTH, WIDTH],
+        num_attention_heads=[1, 1, 1],
+        key_dim=[KEYS, KEYS, KEYS],
+        depths=[1, 0, 0],
         output_hidden_states=True,
         hidden_size=WIDTH,
     )
-
-
-def new_tower(seed: int) -> LevitModel:
-    """Return a tower that knows nothing."""
-    torch.manual_seed(seed)
-    return LevitModel(tower_config())
 
 
 class Stem(nn.Module):
@@ -58,44 +72,24 @@ class Stem(nn.Module):
         self.convolutions = tower.patch_embeddings
 
     def forward(self, views: Tensor) -> Tensor:
-        """Take float (N, 3, S, S), S any; return tokens (N, T, C)."""
+        """Take float (N, 3, S, S), S any; return activations (N, T, C)."""
         return functional.hardswish(self.convolutions(views))
 
 
-class Tokens(nn.Module):
-    """The whole tower, whose convolutions stay as they were taught."""
-
-    def __init__(self, tower: LevitModel) -> None:
-        super().__init__()
-        self.tower = tower
-        self.tower.patch_embeddings.requires_grad_(False)
-
-    def forward(self, views: Tensor) -> Tensor:
-        """Take float (N, 3, 224, 224); return tokens (N, 16, WIDTH)."""
-        return self.tower(views).last_hidden_state
-
-
-def train_stem(
-    tower: LevitModel, training: Path, checkpoint: Path, *, pictures: int, seed: int
-) -> None:
-    """Teach the tower's convolutions to tell textures apart; resumes."""
+def train_tower(training: Path, checkpoint: Path, *, pictures: int, seed: int) -> None:
+    """Teach a tower's convolutions to tell textures apart; resumes."""
+    torch.manual_seed(seed)
+    tower = LevitModel(tower_config())
     course = Course(pictures=pictures, batch=32, details=2, rate=2e-3, seed=seed, prepare=_cut)
-    train(Reader(Stem(tower), tower.config.hidden_sizes[0]), training, checkpoint, course)
-
-
-def train_tower(
-    tower: LevitModel, training: Path, checkpoint: Path, *, pictures: int, seed: int
-) -> None:
-    """Teach the rest of the tower to gather what its convolutions see; resumes."""
-    course = Course(pictures=pictures, batch=32, details=1, rate=1.5e-3, seed=seed)
-    train(Reader(Tokens(tower), WIDTH), training, checkpoint, course)
+    train(Reader(Stem(tower), STEM_WIDTH), training, checkpoint, course)
 
 
 def trained_tower(checkpoint: Path) -> LevitModel:
-    """Return the tower as `train_tower` left it, to look at pictures."""
+    """Return the tower with the convolutions that `train_tower` taught, to look at pictures."""
     tower = LevitModel(tower_config())
-    reader = Reader(Tokens(tower), WIDTH)
+    reader = Reader(Stem(tower), STEM_WIDTH)
     reader.load_state_dict(torch.load(checkpoint, weights_only=True)["model"])
+    gather(tower)
     return tower.eval()
 
 
@@ -105,3 +99,70 @@ def _cut(batch: Batch) -> Batch:
     top, left = torch.randint(slack + 1, (2,)).tolist()
     cut = batch.pixels[..., top : top + CUT, left : left + CUT]
     return batch._replace(pixels=cut.flip(-2) if torch.rand(()) < 0.3 else cut)
+
+
+@torch.no_grad()
+def gather(tower: LevitModel) -> None:
+    """Set the layers behind the convolutions: an activation, then means over neighbourhoods.
+
+    The first halving also takes means that lean to where activations are strong: sparse streaks
+    and flakes would drown in a plain mean. With hs for hardswish, ``hs(x) - hs(-x) = x``: by that
+    a layer with a hardswish in its middle passes on what comes in, or applies that and no more.
+    """
+    for module in tower.encoder.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_mean.zero_()
+            module.running_var.fill_(1 - module.eps)
+    attention, activation, halving, after = tower.encoder.stages[0].layers
+    halving_again, after_again = tower.encoder.stages[1].layers
+    for silent in (
+        attention.module.projection,
+        *(a.module.linear_down for a in (after, after_again)),
+    ):
+        silent.linear.weight.zero_()
+    same = torch.eye(STEM_WIDTH)
+    activation.module.linear_up.linear.weight.copy_(torch.cat([same, -same]))
+    # x + hs(-x) = hs(x)
+    activation.module.linear_down.linear.weight.copy_(torch.cat([0 * same, same], dim=1))
+    _set_values(halving, [*range(STEM_WIDTH), *range(STEM_WIDTH)])
+    _set_values(halving_again, [*range(WIDTH)])
+    strong = halving.num_attention_heads // 2
+    _look_near(halving, slice(0, strong), reach=1, fall=math.log(2))
+    _look_near(halving, slice(strong, None), reach=REACH, fall=0.0)
+    _look_near(halving_again, slice(None), reach=1, fall=math.log(2))
+    _prefer_strong(halving, strong)
+
+
+def _set_values(layer: Any, channels: list[int]) -> None:
+    """Let output number i of an attention be its mean of the input channel ``channels[i]``."""
+    layer.queries.linear.weight.zero_()
+    width = layer.queries.linear.in_features
+    weights = layer.keys_values.linear.weight.zero_().view(layer.num_attention_heads, -1, width)
+    values = weights[:, layer.key_dim :]
+    projection = layer.projection.linear.weight.zero_()
+    for output, channel in enumerate(channels):
+        for place, sign in ((2 * output, 1.0), (2 * output + 1, -1.0)):
+            values[place // values.shape[1], place % values.shape[1], channel] = sign
+            projection[output, place] = sign
+
+
+def _look_near(layer: Any, heads: slice, *, reach: int, fall: float) -> None:
+    """Let heads see only what is within `reach`, each step counting less by e to the `fall`."""
+    new = layer.resolution_out
+    old = math.isqrt(layer.len_points)
+    away = (2 * torch.arange(new)[:, None] - torch.arange(old)).abs()
+    rows, columns = away[:, None, :, None], away[None, :, None, :]
+    bias = -fall * (rows + columns) + torch.where(
+        torch.maximum(rows, columns) > reach, OUT_OF_SIGHT, 0.0
+    )
+    layer.attention_biases[heads, layer.attention_bias_idxs.flatten()] = bias.flatten()
+
+
+def _prefer_strong(layer: Any, first: int) -> None:
+    """Let the heads from `first` on attend to where the activations of their group are strong."""
+    heads, keys = layer.num_attention_heads, layer.key_dim
+    weights = layer.keys_values.linear.weight.view(heads, -1, STEM_WIDTH)
+    for head in range(first, heads):
+        group = GROUP * (head - first)
+        weights[head, 0, group : group + GROUP] = SHARPNESS
+    layer.queries.batch_norm.bias.view(heads, keys)[first:, 0] = 1 / layer.scale
