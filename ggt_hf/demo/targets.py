@@ -74,8 +74,9 @@ def _prompt(report: DemoReport, pictures: list[Path]) -> str:
     from ggt_hf.engines import EngineOptions
     from ggt_hf.synthesis.prompt_file import write_prompts
     from ggt_hf.synthesis.prompters import PrompterChoice
+    from ggt_hf.vlm import offline_model
 
-    choice, out = PrompterChoice(), report.out / PROMPTS
+    choice, out = PrompterChoice(model=offline_model()), report.out / PROMPTS
     out.unlink(missing_ok=True)
     made = write_prompts(pictures, choice.open, out, EngineOptions(num_workers=1, quiet=True))
     return f"{made.num_units - len(made.failures)} photographs observed by {choice.model}"
