@@ -10,8 +10,8 @@ The same command resumes where OUT_DIR/checkpoint.pt stands, exactly: weights, o
 and data. More steps go on from there too: what ships was finished by
 
     python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --steps 7500
-    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --steps 8700 --rate 8e-4 \\
-        --error squared --doubt 3
+    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --steps 8000 --rate 1.6e-3 \\
+        --error squared --doubt 6 --memory 100
 
 It ends with OUT_DIR/restorer, a pipeline in diffusers' layout, for
 scripts/measure_embedded_restorer.py.
@@ -113,7 +113,7 @@ class Trainer:
         loss.backward()
         if torch.nn.utils.clip_grad_norm_(self.learners, 1.0).isfinite():
             self.optimizer.step()
-        keep = min(0.998, (1 + self.step) / (10 + self.step))
+        keep = min(1 - 1 / self.arguments.memory, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(
             list(self.average.parameters()), list(self.restorer.parameters()), 1 - keep
         )
@@ -179,7 +179,18 @@ class Trainer:
             "simulator": REVISION,
             "photographs": self.photographs,
         }
-        told = ("steps", "rate", "error", "doubt", "turns", "patches", "picture", "patch", "seed")
+        told = (
+            "steps",
+            "rate",
+            "error",
+            "doubt",
+            "memory",
+            "turns",
+            "patches",
+            "picture",
+            "patch",
+            "seed",
+        )
         facts |= {name: getattr(self.arguments, name) for name in told}
         (out / "restorer" / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
 
@@ -272,6 +283,7 @@ def main() -> None:
     parser.add_argument(
         "--doubt", type=float, default=1.5, help="weight of the mixed (%(default)s)"
     )
+    parser.add_argument("--memory", type=int, default=500, help="steps averaged (%(default)s)")
     parser.add_argument("--patches", type=int, default=1, help="patches a picture (%(default)s)")
     parser.add_argument("--picture", type=int, default=192, help="pixels simulated (%(default)s)")
     parser.add_argument("--patch", type=int, default=96, help="pixels trained on (%(default)s)")
