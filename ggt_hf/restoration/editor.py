@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ggt_hf.errors import UsageError
 from ggt_hf.restoration.embedded import EMBEDDED, EMBEDDED_ID, embedded_revision
-from ggt_hf.restoration.loading import load_restorer, require_restoring
+from ggt_hf.restoration.loading import Restorer, load_restorer, require_restoring
 from ggt_hf.synthesis.editors import opening
 from ggt_hf.synthesis.editors.editor import Editor
 from ggt_hf.synthesis.editors.offline import FunctionEditor
@@ -17,8 +17,6 @@ from ggt_hf.synthesis.editors.opening import EditorOptions
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
 
 def open_editor(name: str, options: EditorOptions | None = None) -> Editor:
@@ -54,7 +52,7 @@ def embedded_editor(*, device: str | None = None) -> FunctionEditor:
     alone = threading.Lock()
 
     @cache
-    def restorer() -> OneStepRestorationPipeline:
+    def restorer() -> Restorer:
         loaded = load_restorer(EMBEDDED, device=device)
         loaded.set_progress_bar_config(disable=True)
         return loaded
