@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ggt_hf.data.streaming.simulated import SimulatedPairs
     from ggt_hf.data.streaming.stream import PairStream
     from ggt_hf.data.streaming.transforms import RandomGeometry
-    from ggt_hf.data.validation import validate
+    from ggt_hf.data.validation.validate import validate
     from ggt_hf.hub.push import PushReport, push_dataset
     from ggt_hf.records import DEGRADATIONS, Pair, PairInfo, Provenance
 

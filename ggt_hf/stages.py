@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SOURCES, CANDIDATES, VERDICTS = "sources.jsonl", "candidates.jsonl", "verdicts.jsonl"
+PAIRS = "pairs.jsonl"
+"""What was accepted: a source of ``ggt build``; `ggt_hf.synthesis.pairs` writes it."""
 
 Record = TypeVar("Record", bound="DataclassInstance")
 

@@ -1,19 +1,21 @@
 """Measure the embedded restorer on photographs that it never saw, beside a classical method.
 
-    python scripts/measure_embedded_restorer.py PHOTOS_DIR [--restorer DIR] [--out DIR]
+    python scripts/measure_embedded_restorer.py PHOTOS_DIR [--others DIR] [--restorer DIR]
 
 PHOTOS_DIR is the folder that scripts/train_embedded_restorer.py was given: its test photographs
-are cropped and degraded once in every category. The classical method is non-local means, then
-CLAHE on lightness (OpenCV); its two strengths are chosen on the validation photographs, as the
-restorer's best weights were. Writes OUT/table.md, OUT/numbers.json and OUT/pictures.jpg.
+count, and all of OTHERS_DIR, degraded once in every category and view. The classical method is
+non-local means, then CLAHE on lightness (OpenCV); its two strengths are chosen on the validation
+photographs, as the restorer's best weights were. Writes the restorer with its card into OUT,
+ready for ggt_hf/sample/restorer: README.md, measured.json, pictures.jpg and the pipeline.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
+import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -21,14 +23,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from train_embedded_restorer import psnr, split_photographs, ssim, validation_pairs
+from PIL import Image
+from restorer_card import WHOLE, draw, write_card
+from restorer_pairs import psnr, split_photographs, ssim, validation_pairs
 
 from ggt_hf import sample
 from ggt_hf.data.streaming.order import salt
+from ggt_hf.data.streaming.simulated import SUFFIXES
 from ggt_hf.degradation import degrade
 from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS, Degradation
@@ -37,56 +38,71 @@ from ggt_hf.restoration.loading import load_restorer
 Pixels = NDArray[np.uint8]
 Method = Callable[[Pixels], Pixels]
 """Takes and gives RGB ``(H, W, 3)``."""
+Trial = tuple[Degradation, Pixels, Pixels]
+"""Category, LQ and GT."""
 
 
 def main() -> None:
     """Read the arguments, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path, metavar="PHOTOS_DIR")
+    parser.add_argument("--others", type=Path, help="more photographs that never trained")
     parser.add_argument("--restorer", default="embedded")
     parser.add_argument("--out", type=Path, default=Path("measured"))
     parser.add_argument("--side", type=int, default=256, help="pixels of a crop (%(default)s)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     split = split_photographs(arguments.photos)
-    strengths = tuned(split.validation)
+    others = photographs(arguments.others) if arguments.others else []
+    h, clip = tuned(split.validation)
     methods = {
         "input": lambda lq: lq,
-        "classical": classical(*strengths),
+        "classical": classical(h, clip),
         "embedded": embedded(arguments.restorer),
     }
-    numbers = measure(list(simulated_pairs(split.test, arguments.side)), methods)
-    on_sample = measure(list(sample_pairs()), methods)
-    described = {
-        "photographs": len(split.test),
-        "pixels": arguments.side,
-        "classical": {"h": strengths[0], "clip": strengths[1]},
-        "held_out": numbers,
-        "sample_test_pairs": on_sample,
+    measured = {
+        "photographs": len(split.test) + len(others),
+        "others": len(others),
+        "side": arguments.side,
+        "classical": {"h": h, "clip": clip},
+        "held_out": measure(simulated_trials([*split.test, *others], arguments.side), methods),
+        "sample": measure(sample_trials(), methods),
     }
-    (arguments.out / "numbers.json").write_text(json.dumps(described, indent=2) + "\n")
-    text = f"{table(numbers)}\n\nThe sample's test pairs:\n\n{table(on_sample)}\n"
-    (arguments.out / "table.md").write_text(text)
-    print(text)
-    draw(arguments.out / "pictures.jpg", methods)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if Path(arguments.restorer).is_dir() and Path(arguments.restorer) != arguments.out:
+        shutil.copytree(arguments.restorer, arguments.out, dirs_exist_ok=True)
+    (arguments.out / "measured.json").write_text(json.dumps(measured, indent=2) + "\n")
+    draw(arguments.out / "pictures.jpg", methods, list(sample_trials()))
+    write_card(arguments.out, measured)
 
 
-def simulated_pairs(
-    photographs: list[Path], side: int
-) -> Iterator[tuple[Degradation, Pixels, Pixels]]:
-    """Yield (category, lq, gt): the centre of each photograph, degraded once in each category."""
-    for path in photographs:
-        whole = decode(path.read_bytes(), path.name)
-        top, left = (whole.shape[0] - side) // 2, (whole.shape[1] - side) // 2
-        gt = np.ascontiguousarray(whole[top : top + side, left : left + side])
-        for category in DEGRADATIONS:
-            seed = salt("measure", path.stem, category) >> 1
-            yield category, degrade(gt, category, seed=seed).lq, gt
+def photographs(folder: Path) -> list[Path]:
+    """Return the photographs of a folder, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def sample_pairs() -> Iterator[tuple[Degradation, Pixels, Pixels]]:
-    """Yield (category, lq, gt) of the sample's test pairs."""
+def simulated_trials(paths: list[Path], side: int) -> Iterator[Trial]:
+    """Yield both views of each photograph, degraded once in each category."""
+    for path in paths:
+        for view, gt in views(decode(path.read_bytes(), path.name), side).items():
+            for category in DEGRADATIONS:
+                seed = salt("measure", path.stem, category, view) >> 1
+                yield category, degrade(gt, category, seed=seed).lq, gt
+
+
+def views(photograph: Pixels, side: int) -> dict[str, Pixels]:
+    """Return the middle at full resolution, and the whole reduced to WHOLE pixels."""
+    top, left = (photograph.shape[0] - side) // 2, (photograph.shape[1] - side) // 2
+    small = Image.fromarray(photograph)
+    small.thumbnail((WHOLE, WHOLE), Image.Resampling.LANCZOS)
+    return {
+        "middle": np.ascontiguousarray(photograph[top : top + side, left : left + side]),
+        "whole": np.array(small),
+    }
+
+
+def sample_trials() -> Iterator[Trial]:
+    """Yield the sample's test pairs."""
     for line in sample.PAIRS.read_text(encoding="utf-8").splitlines():
         pair = json.loads(line)
         if pair["split"] == "test":
@@ -96,27 +112,33 @@ def sample_pairs() -> Iterator[tuple[Degradation, Pixels, Pixels]]:
 
 def classical(h: float, clip: float) -> Method:
     """Return non-local means of strength `h`, then CLAHE on lightness with limit `clip`."""
-
-    def run(lq: Pixels) -> Pixels:
-        calm = cv2.fastNlMeansDenoisingColored(lq, None, h, h, 5, 15) if h else lq
-        lab = cv2.cvtColor(calm, cv2.COLOR_RGB2LAB)
-        lab[..., 0] = cv2.createCLAHE(clip, (8, 8)).apply(lab[..., 0])
-        return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-
-    return run
+    return lambda lq: equalised(denoised(lq, h), clip)
 
 
-def tuned(photographs: list[Path]) -> tuple[float, float]:
+def denoised(lq: Pixels, h: float) -> Pixels:
+    """Return a picture after non-local means."""
+    return cv2.fastNlMeansDenoisingColored(lq, None, h, h, 5, 15)
+
+
+def equalised(lq: Pixels, clip: float) -> Pixels:
+    """Return a picture after CLAHE on lightness."""
+    lab = cv2.cvtColor(lq, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(clip, (8, 8)).apply(lab[..., 0])
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+
+
+def tuned(paths: list[Path]) -> tuple[float, float]:
     """Return the strengths with the highest mean PSNR on the validation pairs."""
-    pairs = [
+    trials = [
         (category, *((side * 255).round().byte().permute(1, 2, 0).numpy() for side in pair))
-        for category, (lq, gt) in validation_pairs(photographs).items()
+        for category, (lq, gt) in validation_pairs(paths).items()
         for pair in zip(lq, gt, strict=True)
     ]
     scores = {}
     for h in (3.0, 6.0, 10.0):
+        calm = [(category, denoised(lq, h), gt) for category, lq, gt in trials]
         for clip in (1.0, 2.0, 4.0):
-            result = measure(pairs, {"classical": classical(h, clip)})
+            result = measure(calm, {"classical": partial(equalised, clip=clip)})
             scores[h, clip] = mean(row["classical"]["psnr"] for row in result.values())
     return max(scores, key=lambda strengths: scores[strengths])
 
@@ -129,23 +151,34 @@ def embedded(model: str) -> Method:
 
 
 Numbers = dict[str, dict[str, dict[str, float]]]
-"""Category -> method -> psnr, ssim and the number of pictures."""
+"""Category -> method -> mean psnr and ssim, pictures, and how many of them came nearer to the
+truth than the first method's by each."""
 
 
-def measure(pairs: list[tuple[Degradation, Pixels, Pixels]], methods: dict[str, Method]) -> Numbers:
-    """Return the mean of each metric for each category and method."""
-    numbers: Numbers = {}
-    for category in DEGRADATIONS:
-        of_category = [(lq, gt) for kind, lq, gt in pairs if kind == category]
-        numbers[category] = {}
+def measure(trials: Iterator[Trial] | list[Trial], methods: dict[str, Method]) -> Numbers:
+    """Compare what every method makes of every trial with its truth."""
+    scores: dict[str, dict[str, list[tuple[float, float]]]] = {
+        category: {name: [] for name in methods} for category in DEGRADATIONS
+    }
+    for category, lq, gt in trials:
         for name, method in methods.items():
-            scores = [compare(method(lq), gt) for lq, gt in of_category]
-            numbers[category][name] = {
-                "psnr": round(mean(score[0] for score in scores), 3),
-                "ssim": round(mean(score[1] for score in scores), 4),
-                "pictures": len(scores),
-            }
-    return numbers
+            scores[category][name].append(compare(method(lq), gt))
+    return {category: summary(row) for category, row in scores.items() if any(row.values())}
+
+
+def summary(row: dict[str, list[tuple[float, float]]]) -> dict[str, dict[str, float]]:
+    """Return each method's mean scores in one category, beside the first method's."""
+    first = next(iter(row.values()))
+    return {
+        name: {
+            "psnr": round(mean(score[0] for score in of_method), 3),
+            "ssim": round(mean(score[1] for score in of_method), 4),
+            "better_psnr": sum(a[0] > b[0] for a, b in zip(of_method, first, strict=True)),
+            "better_ssim": sum(a[1] > b[1] for a, b in zip(of_method, first, strict=True)),
+            "pictures": len(of_method),
+        }
+        for name, of_method in row.items()
+    }
 
 
 def compare(restored: Pixels, gt: Pixels) -> tuple[float, float]:
@@ -154,42 +187,6 @@ def compare(restored: Pixels, gt: Pixels) -> tuple[float, float]:
         torch.from_numpy(p.copy()).permute(2, 0, 1)[None] / 255 for p in (restored, gt)
     )
     return float(psnr(first, second)), float(ssim(first, second))
-
-
-def table(numbers: Numbers) -> str:
-    """Return the numbers as a Markdown table: PSNR / SSIM."""
-    names = list(next(iter(numbers.values())))
-    lines = [f"| category | pictures | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
-    for category, row in numbers.items():
-        cells = [f"{row[name]['psnr']:.2f} / {row[name]['ssim']:.3f}" for name in names]
-        count = int(row[names[0]]["pictures"])
-        lines.append(f"| {category.replace('_', ' ')} | {count} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def draw(path: Path, methods: dict[str, Method]) -> None:
-    """Draw a sample test pair of each category, and the really degraded photographs."""
-    pairs: dict[str, tuple[Pixels, Pixels]] = {}
-    for category, lq, gt in sample_pairs():
-        pairs.setdefault(category, (lq, gt))
-    rows = [[*(method(lq) for method in methods.values()), gt] for lq, gt in pairs.values()]
-    for photograph in sample.real_photographs():
-        lq = decode(photograph.path.read_bytes(), photograph.key)
-        rows.append([method(lq) for method in methods.values()])
-    heads = [*methods, "truth"]
-    side, space = 200, 4
-    sheet = Image.new(
-        "RGB", (len(heads) * (side + space), 16 + len(rows) * (side + space)), "white"
-    )
-    pen = ImageDraw.Draw(sheet)
-    for column, head in enumerate(heads):
-        pen.text((column * (side + space) + 4, 2), head, fill="black")
-    for row, pictures in enumerate(rows):
-        for column, pixels in enumerate(pictures):
-            image = Image.fromarray(pixels)
-            image.thumbnail((side, side), Image.Resampling.LANCZOS)
-            sheet.paste(image, (column * (side + space), 16 + row * (side + space)))
-    sheet.save(path, quality=88)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from ggt_hf.cli.show import show
 from ggt_hf.cli.synth import synth
 from ggt_hf.cli.train import train
 from ggt_hf.cli.validate import validate
+from ggt_hf.cli.verify import verify
 from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.version import __version__
 
@@ -72,6 +73,7 @@ app.add_typer(contamination, name="contamination")
 app.command()(train)
 app.command()(restore)
 app.command("eval")(evaluate)
+app.command()(verify)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")
 app.command()(doctor)

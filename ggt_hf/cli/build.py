@@ -14,7 +14,7 @@ from ggt_hf.cli.output import Output, counted
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
-    from ggt_hf.data.building.build import BuildReport, Rehearsal
+    from ggt_hf.data.building.reports import BuildReport, Rehearsal
     from ggt_hf.data.building.rewriting import NotSeekable
 
 _INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""``ggt card``: write or show the card of a dataset."""
+"""``ggt card``: make the card of a dataset; write scores into that of a model."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ggt_hf.cli.options import Quiet
+from ggt_hf.cli.options import Quiet, Token
 from ggt_hf.cli.output import Output
+from ggt_hf.errors import UsageError
 
 card = typer.Typer(help="Make a card from records: what the Hub shows first.", no_args_is_help=True)
 
@@ -74,3 +75,44 @@ def croissant(
         return
     local.write_croissant(text)
     Output(quiet=quiet).remark(f"Wrote {local.root / 'croissant.json'}.")
+
+
+@card.command("results")
+def results(
+    run: Annotated[Path, typer.Argument(help="Folder of a ggt eval run.", show_default=False)],
+    restorer: Annotated[
+        str, typer.Argument(help="The restorer's name in that run.", show_default=False)
+    ],
+    model: Annotated[
+        str, typer.Argument(help="The model's folder, or ORG/NAME.", show_default=False)
+    ],
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")
+    ] = False,
+    token: Token = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the scores of a model into its card, where ggt verify can check them.
+
+    Written are the metadata of README.md (model-index), evaluation/claims.json
+    with the scores of every picture, and .eval_results/ for benchmarks that
+    have a leaderboard on the Hub. What else the card says stays. Push the
+    weights first: ggt push model writes the card anew.
+
+    Examples:
+
+      ggt card results ggt-eval mine runs/a/model
+
+      ggt card results ggt-eval mine ORG/NAME --create-pr
+    """
+    from ggt_hf.hub.results import publish_results, write_results
+
+    output = Output(quiet=quiet)
+    if Path(model).is_dir():
+        for path in write_results(run, restorer, Path(model)):
+            output.remark(f"Wrote {path}.")
+    elif model.count("/") == 1 and not model.startswith((".", "/", "~")):
+        url = publish_results(run, restorer, model, token=token, create_pr=create_pr)
+        output.result({"url": url}, url)
+    else:
+        raise UsageError(f"There is no folder {model}.", hint="Give a model's folder or ORG/NAME.")

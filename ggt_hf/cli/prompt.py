@@ -32,8 +32,11 @@ Pictures = Annotated[
     list[Path], typer.Argument(metavar="IMAGES|DIR...", help="Pictures, or folders of them.")
 ]
 Model = Annotated[
-    str,
-    typer.Option(help="The observer: rules, a Hub id, a folder, or an endpoint's name."),
+    str | None,
+    typer.Option(
+        help="The observer: embedded, rules, a Hub id, a folder, or an endpoint's name.",
+        show_default="embedded; rules where that cannot run",
+    ),
 ]
 HowChosen = Annotated[
     PromptStrategy, typer.Option("--strategy", help="Look at each picture, or say the same to all.")
@@ -62,7 +65,7 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Pictures that the model see
 
 def prompt(  # noqa: PLR0913 - one parameter a flag
     pictures: Pictures,
-    model: Model = "rules",
+    model: Model = None,
     strategy: HowChosen = "adaptive",
     category: Category = None,
     endpoint: Endpoint = None,
@@ -99,6 +102,7 @@ def prompt(  # noqa: PLR0913 - one parameter a flag
     """
     from ggt_hf.synthesis.prompt_file import find_pictures
     from ggt_hf.synthesis.prompters import PrompterChoice
+    from ggt_hf.vlm import RULES
 
     screen = Output(as_json=as_json, quiet=quiet)
     flags = EngineFlags(
@@ -113,7 +117,7 @@ def prompt(  # noqa: PLR0913 - one parameter a flag
     choice = PrompterChoice(
         strategy=strategy,
         category=category,
-        model=model,
+        model=model or (RULES if strategy == "fixed" else _default_model(screen, endpoint)),
         revision=revision,
         endpoint=endpoint,
         template=template.absolute() if template else None,
@@ -186,6 +190,17 @@ def _sum_up(report: StageReport, num_found: int, screen: Output) -> None:
     }
     words = ", ".join(f"{count} {what}" for what, count in summary.items())
     screen.result({**summary, "out": str(report.out)}, f"{report.out}: {words}")
+
+
+def _default_model(screen: Output, endpoint: str | None) -> str:
+    from ggt_hf.vlm import RULES, offline_model
+
+    if endpoint:
+        raise UsageError("An endpoint serves several models.", hint="Say which one: --model NAME.")
+    name = offline_model()
+    if name == RULES:
+        screen.remark("rules observe, from image statistics: no embedded model can run here.")
+    return name
 
 
 def _exit_if(num_failed: int, num_found: int, screen: Output) -> None:

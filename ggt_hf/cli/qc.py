@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 _NUM_SHOWN = 10
 """Failures told of one by one."""
 
-PAIRS = "pairs.jsonl"
-"""What was accepted, as a source of ggt build, beside the verdicts."""
-
 Candidates = Annotated[
     Path, typer.Argument(metavar="CANDIDATES", help="candidates.jsonl, or the folder it is in.")
 ]
@@ -191,16 +188,19 @@ def _spread(
 def _finish(
     report: ControlReport, folder: CandidateFolder, triples: Path | None, output: Output
 ) -> None:
+    from ggt_hf.stages import PAIRS
+
     counts = report.counts()
     fields: dict[str, Any] = {"verdicts": str(report.path), **counts}
     fields |= {"checks_made": report.num_made, "checks_kept": report.num_kept}
+    pairs = report.path.with_name(PAIRS)
     if counts["accepted"]:
         from ggt_hf.synthesis.pairs import write_pairs
 
-        fields["pairs"] = str(report.path.with_name(PAIRS))
-        write_pairs(folder.path, report.path, report.path.with_name(PAIRS))
-    else:  # what an earlier run accepted is accepted no longer
-        report.path.with_name(PAIRS).unlink(missing_ok=True)
+        fields["pairs"] = str(pairs)
+        write_pairs(folder.path, report.path, pairs)
+    else:
+        pairs.unlink(missing_ok=True)  # what an earlier run accepted is accepted no longer
     if triples:
         from ggt_hf.synthesis.pairs import write_preferences
 
@@ -229,6 +229,8 @@ def _text(report: ControlReport, fields: dict[str, Any]) -> str:
 
 
 def _next(report: ControlReport, folder: CandidateFolder, counts: dict[str, Any]) -> str:
+    from ggt_hf.stages import PAIRS
+
     if report.failures:
         return "next: mend what is named above, and run the same command again"
     if counts["undecided"] or not counts["accepted"]:

@@ -47,13 +47,16 @@ def restore(  # noqa: PLR0913 - one parameter an option
     ],
     model: Annotated[
         str,
-        typer.Option(help="A folder that save_pretrained wrote, or ORG/NAME on the Hub."),
-    ],
+        typer.Option(help="embedded, a folder that save_pretrained wrote, or ORG/NAME on the Hub."),
+    ] = "embedded",
     strength: Annotated[
         float, typer.Option(min=0, max=2, help="Share of the correction; 0 changes nothing.")
     ] = 1.0,
     tile: Annotated[
-        int | None, typer.Option(min=64, help="Side of the tiles; default: by the free memory.")
+        int | None,
+        typer.Option(
+            min=64, help="Side of the tiles; default: by the free memory, or the model's own."
+        ),
     ] = None,
     color_fix: Annotated[
         ColorFix | None,
@@ -132,12 +135,13 @@ def restore(  # noqa: PLR0913 - one parameter an option
     Folders keep their tree. Orientation, EXIF data, transparency and colour
     profile survive. A file that cannot be restored is reported, the others go
     on, and the exit code is 1. A killed run goes on when started again.
+    The embedded restorer needs no network.
 
     Examples:
 
-      ggt restore old/ restored/ --model ORG/NAME
+      ggt restore old/ restored/
 
-      ggt restore photo.jpg restored.png --model ORG/NAME --page compare.html
+      ggt restore photo.jpg restored.png --page compare.html
 
       ggt restore scans/ more/*.jpg out/ --model ORG/NAME --dry-run --json
 

@@ -56,7 +56,7 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     editor: Annotated[
         str,
         typer.Option(
-            help="classical, replay:FOLDER, nano-banana-2, gpt-image-2, gemini:MODEL, "
+            help="embedded, classical, replay:FOLDER, nano-banana-2, gpt-image-2, gemini:MODEL, "
             "openai:MODEL, hf:ORG/NAME, or a diffusers pipeline (ORG/NAME or a folder).",
             show_default=False,
         ),
@@ -144,13 +144,13 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     goes on where it stopped, and asks again only for what failed.
 
     \b
-    ggt synth photos/ made --editor classical
+    ggt synth photos/ made --editor embedded
     ggt synth photos/ made --editor nano-banana-2 --prompts prompts.jsonl --max-cost 50
     ggt synth photos/ made --editor Qwen/Qwen-Image-Edit-2509 --set num_inference_steps=20
     ggt synth photos/ made --editor replay:outputs/ --category rain
     """
+    from ggt_hf.restoration.editor import open_editor
     from ggt_hf.synthesis.budget import cap
-    from ggt_hf.synthesis.editors.opening import open_editor
     from ggt_hf.synthesis.instructions import read_instructions, with_prompts
     from ggt_hf.synthesis.sources import list_sources
     from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
@@ -215,7 +215,7 @@ def _spread(
     """Let many workers do it; ``None`` where this was one task of an array."""
     from functools import partial
 
-    from ggt_hf.synthesis.editors.opening import open_editor
+    from ggt_hf.restoration.editor import open_editor
     from ggt_hf.synthesis.spread import synthesise_spread
 
     options_here = flags.options(run.editor.num_parallel, quiet=screen.quiet)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ggt_hf.quality.control import ControlReport
 
 PROMPTS = "prompts.jsonl"
-PAIRS = "pairs.jsonl"
 GENERATED = "generated"
 """Folder of the dataset that the accepted targets make."""
 
@@ -75,8 +74,9 @@ def _prompt(report: DemoReport, pictures: list[Path]) -> str:
     from ggt_hf.engines import EngineOptions
     from ggt_hf.synthesis.prompt_file import write_prompts
     from ggt_hf.synthesis.prompters import PrompterChoice
+    from ggt_hf.vlm import offline_model
 
-    choice, out = PrompterChoice(), report.out / PROMPTS
+    choice, out = PrompterChoice(model=offline_model()), report.out / PROMPTS
     out.unlink(missing_ok=True)
     made = write_prompts(pictures, choice.open, out, EngineOptions(num_workers=1, quiet=True))
     return f"{made.num_units - len(made.failures)} photographs observed by {choice.model}"
@@ -148,7 +148,7 @@ def _targets(
 
 def _build(report: DemoReport) -> str:
     from ggt_hf.data.building.build import build_dataset
-    from ggt_hf.stages import CANDIDATES, VERDICTS
+    from ggt_hf.stages import CANDIDATES, PAIRS, VERDICTS
     from ggt_hf.synthesis.pairs import write_pairs
 
     if not any(target.verdict.accepted for target in report.targets):

@@ -26,7 +26,7 @@ from ggt_hf.errors import GgtError, UsageError
 from ggt_hf.evaluation.cases import Case, list_cases
 from ggt_hf.evaluation.restorers import INPUT, Restorer, refuse_same_names
 from ggt_hf.evaluation.scores import FILE, PictureScore, ScoreTable, write_scores
-from ggt_hf.evaluation.summary import Summary, against_all, summarise
+from ggt_hf.evaluation.summary import Summary, summarise
 from ggt_hf.evaluation.task import Task, described
 from ggt_hf.evaluation.work import Order, evaluate, set_up
 from ggt_hf.images import decoder
@@ -123,6 +123,7 @@ def run_benchmark(
     chosen = settings or Settings()
     refuse_same_names(list(restorers))
     _refuse_same_tasks(tasks)
+    pairs = _compared([restorer.name for restorer in restorers], against)
     identities = {restorer.name: dict(restorer.identity()) for restorer in restorers}
     cases = {task.name: _cases(task, chosen) for task in tasks}
     scores, reused = ScoreTable(), 0
@@ -144,7 +145,6 @@ def run_benchmark(
             f"No picture could be scored; the first failure: {failures[0].error}",
             hint="Mend the cause, and run the same command again.",
         )
-    pairs = against_all(scores, against) if isinstance(against, str) else against
     made = BenchmarkReport(
         out=out,
         tasks={task.name: task for task in tasks},
@@ -259,6 +259,21 @@ def _failures(order: Order, failures: Sequence[Failure]) -> Iterator[TaskFailure
 def _digest(words: Mapping[str, Any]) -> str:
     text = json.dumps(words, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _compared(names: Sequence[str], against: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Return restorer -> the one that it is compared with."""
+    if isinstance(against, str):
+        pairs = {name: against for name in names if name != against} or {against: against}
+    else:
+        pairs = dict(against or {})
+    for name in (*pairs, *pairs.values()):
+        if name not in names:
+            raise UsageError(
+                f"No restorer of this run is called {name}.",
+                hint=f"Its restorers are {', '.join(names)}.",
+            )
+    return {name: other for name, other in pairs.items() if name != other}
 
 
 def _refuse_same_tasks(tasks: Sequence[Task]) -> None:

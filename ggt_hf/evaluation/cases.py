@@ -154,7 +154,7 @@ def _listed(path: Path, *, split: str | None) -> list[Case]:
     if listing.problems:
         shown = "; ".join(str(problem) for problem in listing.problems[:_SHOWN])
         raise SourceError(
-            f"{path} has {len(listing.problems)} pictures that make no pair: {shown}",
+            f"{path} holds what makes no pair (problems: {len(listing.problems)}): {shown}",
             hint="Mend them: a score over the others would be of another test set.",
         )
     splits = {pair.info.split for pair in listing.pairs}

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ggt_hf.errors import UsageError
 from ggt_hf.evaluation.scores import PictureScore, ScoreTable, categories, in_category
 from ggt_hf.evaluation.statistics import Interval, interval
 from ggt_hf.metrics import metric
@@ -90,13 +89,9 @@ def summarise(table: ScoreTable, against: Mapping[str, str] | None = None) -> Su
 
     Args:
         table: the scores.
-        against: restorer -> the one that it is compared with.
-
-    Raises:
-        UsageError: `against` names a restorer that the run does not have.
+        against: restorer -> the one that it is compared with; both are in the table.
     """
     pairs = dict(against or {})
-    _refuse_unknown(table, pairs)
     means: list[MeanScore] = []
     differences: list[Difference] = []
     for task in table.tasks:
@@ -107,12 +102,6 @@ def summarise(table: ScoreTable, against: Mapping[str, str] | None = None) -> Su
             if other is not None:
                 differences.extend(_differences(task, rows, table.of(task, other)))
     return Summary(means=tuple(means), differences=tuple(differences))
-
-
-def against_all(table: ScoreTable, other: str) -> dict[str, str]:
-    """Return what compares every restorer of a run with one of them."""
-    names = {row.restorer for row in table.rows}
-    return {name: other for name in names if name != other}
 
 
 def _means(task: str, restorer: str, rows: Sequence[PictureScore]) -> Iterator[MeanScore]:
@@ -158,13 +147,3 @@ def _differences(
 
 def _names(rows: Iterable[PictureScore]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.scores))
-
-
-def _refuse_unknown(table: ScoreTable, pairs: Mapping[str, str]) -> None:
-    known = {row.restorer for row in table.rows}
-    for name in (*pairs, *pairs.values()):
-        if name not in known:
-            raise UsageError(
-                f"No restorer of this run is called {name}.",
-                hint=f"Its restorers are {', '.join(sorted(known))}.",
-            )

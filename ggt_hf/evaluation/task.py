@@ -53,6 +53,8 @@ class Task:
     """How many there should be; ``None`` = not known."""
     license: str = "unknown"
     """Of the pictures."""
+    dataset_id: str | None = None
+    """The benchmark's dataset on the Hub; ``None`` = it has none."""
     reported: tuple[str, ...] = ()
     """What the paper reports on it."""
     unknown: tuple[str, ...] = ()

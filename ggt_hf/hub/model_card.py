@@ -86,6 +86,9 @@ def _metadata(record: RunRecord, repo_id: str) -> dict[str, Any]:
     }
     if base and _is_repository(base):
         head |= {"base_model": base, "base_model_relation": KINDS[kind].relation}
+    if "prompt" in record.model:
+        # What a restoring call asks where nobody says anything else.
+        head["instance_prompt"] = record.model["prompt"]
     if datasets := [source["pairs"] for source in record.data if source.get("on_hub")]:
         head["datasets"] = datasets
     if record.validations and record.validation_data is not None:

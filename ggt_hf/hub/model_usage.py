@@ -64,6 +64,11 @@ restored = pipeline(Image.open("photo.jpg")).images[0]
 ```"""
 
 _LORA = """\
+```bash
+pip install 'ggt-hf[edit]'
+ggt restore photo.jpg restored.png --model {base} --lora {repo} --prompt "{prompt}"
+```
+
 ```python
 import torch
 from diffusers import {pipeline}
@@ -71,7 +76,7 @@ from PIL import Image
 
 pipeline = {pipeline}.from_pretrained("{base}", dtype=torch.bfloat16).to("cuda")
 pipeline.load_lora_weights("{repo}")
-restored = pipeline(image=Image.open("photo.jpg"), prompt=PROMPT).images[0]  # the prompt below
+restored = pipeline(image=Image.open("photo.jpg"), prompt="{prompt}").images[0]
 ```"""
 
 
@@ -79,6 +84,8 @@ def usage(record: RunRecord, repo_id: str) -> str:
     """Return the card's examples."""
     model = record.model
     if model["kind"] == "lora":
-        return _LORA.format(pipeline=model["pipeline"], base=model["base"], repo=repo_id)
+        prompt = str(model["prompt"]).replace('"', "'")
+        named = {name: model[name] for name in ("pipeline", "base")}
+        return _LORA.format(**named, repo=repo_id, prompt=prompt)
     extra = "regression" if model["kind"] == "regression" else "restore"
     return _RESTORE.format(extra=extra, repo=repo_id)

@@ -42,7 +42,8 @@ class ExaminerChoice:
     @property
     def fingerprint(self) -> str:
         """All that a verdict depends on beside the pictures."""
-        judge = (self.judge, self.revision, self.endpoint) if "vlm" in self.stages else None
+        asked = (self.judge, self.revision, self.endpoint, self.thresholds.judge)
+        judge = asked if "vlm" in self.stages else None
         return f"{self.stages} {self.thresholds.name} {self.read_text} {judge}"
 
     def open(self, tell: Callable[[str], None] = lambda line: None) -> Sequence[Examiner]:

@@ -14,8 +14,10 @@ from ggt_hf.quality.structure import measure_structure
 from ggt_hf.quality.text import compare_text, is_installed
 from ggt_hf.quality.tone import ToneDrift, measure_tone
 
-_COHERENT = 0.6
-"""Agreement of the colours from which their turn says something."""
+_HUE_KNOWN = 0.5
+"""Share of the colours that must follow from the input's for their turn to say something."""
+_NEAR = np.ones((15, 15), np.uint8)
+"""Where something dark is looked for: a photograph has it near everywhere (He et al., 2009)."""
 _DETAIL = 1.5
 _MAX_PSNR = 100.0
 
@@ -68,7 +70,8 @@ def _likeness(lq: Picture, gt: Picture, before: Plane, after: Plane) -> dict[str
         "detail_kept": float(shared / (np.sqrt(power) + 1.0)),
         "brightness": float(after.mean()),
         "contrast": float(after.std()),
-        "darkest": float(np.percentile(after, 2)),
+        "darkest": float(np.percentile(cv2.erode(gt.min(axis=2), _NEAR), 1)),
+        "brightest": float(np.percentile(gt.max(axis=2), 98)),
         "crushed": float(np.count_nonzero(gt == 0)) / gt.size,
         "blown": float(np.count_nonzero(gt == 255)) / gt.size,
     }
@@ -88,12 +91,11 @@ def _tone_scores(tone: ToneDrift) -> dict[str, float]:
         "gain": tone.gain,
         "at_black": tone.at_black,
         "at_white": tone.at_white,
+        "at_veil": tone.at_veil,
         "curve": tone.curve,
-        "cast": tone.cast,
-        "tint": tone.tint,
-        "hue": abs(tone.hue) if tone.coherence >= _COHERENT else 0.0,
         "chroma": tone.chroma,
-        "unexplained": tone.unexplained,
+        "tint": abs(tone.tint),
+        "hue": abs(tone.hue) if tone.hue_known >= _HUE_KNOWN else 0.0,
     }
 
 

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from ggt_hf.records import Observation
     from ggt_hf.vlm import VisionLanguageModel
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same pair would be judged otherwise."""
 
 _TOLERANCES: Mapping[str, tuple[float, float, float]] = {
     "shift": (0.0, 0.2, 3.0),
     "scale": (0.0, 0.1, 2.0),
     "rotation": (0.0, 0.05, 1.5),
-    "warp": (0.0, 1.0, 5.0),
-    "hue": (0.0, 8.0, 45.0),
-    "cast": (0.0, 30.0, 60.0),
+    "warp": (0.0, 0.5, 1.5),
+    "hue": (0.0, 6.0, 30.0),
+    "tint": (0.0, 0.4, 1.0),
     "sharpness_gain": (-0.5, 0.3, 1.0),
     "support": (0.3, 1.0, 0.5),
 }

@@ -67,17 +67,21 @@ SCORES: dict[str, ScoreKind] = {
     "gain": ScoreKind("growth of linear brightness; 1 = kept", "", _TONE, _TONE),
     "at_black": ScoreKind("change of tone fitted at black", " % of white", _DARK, _BRIGHT),
     "at_white": ScoreKind("change of tone fitted at bright grey", " % of white", _DARK, _BRIGHT),
+    "at_veil": ScoreKind(
+        "change of tone at the brightness of a veil", " % of white", _DARK, _BRIGHT
+    ),
     "curve": ScoreKind("bend of linear brightness against the input's", "", _TONE, _TONE),
-    "cast": ScoreKind("spread of the channels at bright grey", " % of white", "", _CAST),
     "tint": ScoreKind("growth of red against blue, without sign", " octaves", "", _CAST),
     "hue": ScoreKind("turn of the hues, without sign", " degrees", "", "its hues are turned"),
     "chroma": ScoreKind(
         "colourfulness against the input's; 1 = kept", "", "its colours are lost", "it is gaudy"
     ),
-    "unexplained": ScoreKind(
-        "share of coarse variance that no linear map of the input explains", "", "", _TONE
+    "darkest": ScoreKind(
+        "what is darkest near any place, 1st percentile", " levels", _DARK, "its blacks are lifted"
     ),
-    "darkest": ScoreKind("2nd percentile of brightness", " levels", _DARK, "its blacks are lifted"),
+    "brightest": ScoreKind(
+        "98th percentile of the brightest channel", " levels", "its whites are dulled", _BRIGHT
+    ),
     "crushed": ScoreKind("share of values at 0", "", "", "its blacks are crushed"),
     "blown": ScoreKind("share of values at 255", "", "", "its whites are blown out"),
     "fine": ScoreKind("octaves of finest against coarse detail", "", _SOFT, _HARSH),

@@ -1,9 +1,10 @@
-"""How the tone of a candidate differs from its input: gain, black, white, cast and hue.
+"""How the tones of a candidate differ from its input's: gain, black, white, tint and hue.
 
 Light adds up in linear values, so that is where the pictures are compared: darkness multiplies
 and leaves black alone, haze mixes with its own bright grey and leaves that alone, and neither
-turns a hue. Both pictures are averaged to a coarse grid, so that neither noise nor detail nor a
-pixel of shift matters, and lines are fitted from the input to the candidate.
+turns a hue. Both pictures are averaged to coarse cells, so that neither noise nor detail nor a
+pixel of shift matters, and lines are fitted from the input to the candidate: one over the whole
+picture, and one at each of `places`, since haze is thicker here than there.
 """
 
 from __future__ import annotations
@@ -14,22 +15,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ggt_hf.quality.places import CELLS, Cells, change_at_veil, cut_to_places, hue_turn, tint
 from ggt_hf.quality.planes import Picture
 
 BRIGHT_GREY = 0.68
 """Linear value (grey level 215) at which haze and mist leave a picture about as it is."""
 
-_CELLS = 48
-"""Cells of the longer side."""
 _GAMMA = 2.2
 _TO_LINEAR = ((np.arange(256) / 255.0) ** _GAMMA).astype(np.float32)
 _LUMA = np.array([0.299, 0.587, 0.114])
-_RIDGE = 0.01
-"""Linear value under which a direction of colour counts as unseen in the fit of the map."""
 _TINY = 1e-9
-
-Colours = NDArray[np.float64]
-"""Linear RGB, 0 to 1, ``(N, 3)``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,53 +37,43 @@ class ToneDrift:
     """Change that this line makes at black, in percent of white."""
     at_white: float
     """Change that this line makes at `BRIGHT_GREY`, in percent of white."""
+    at_veil: float
+    """Change where the lines of all places meet: at the veil's own brightness; percent of white."""
     curve: float
-    """How much the brightness bends away from that line, as a share of it."""
-    cast: float
-    """Spread of the three channels' lines at `BRIGHT_GREY`, in percent of white."""
-    tint: float
-    """Octaves by which red grew more than blue, without sign."""
-    hue: float
-    """Degrees that the colours are turned about grey, -180 to 180."""
+    """How much the brightness bends away from its line, as a share of it."""
     chroma: float
     """Colourfulness against the input's; 1 = kept."""
-    coherence: float
-    """How far the colours agree on that turn, 0 (not at all, `hue` says nothing) to 1."""
-    unexplained: float
-    """Share of the candidate's coarse variance that no linear map of the input explains."""
-    map: NDArray[np.float64]
-    """``(3, 4)``: the linear map of RGB and its offset."""
+    tint: float
+    """Octaves by which red grew more than blue, negative where less: median over places."""
+    hue: float
+    """Degrees that the colours are turned about grey, -180 to 180."""
+    hue_known: float
+    """Share of the candidate's colours, 0 to 1, that follow from the input's; `hue` is of these."""
 
 
 def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
     """Measure the drift of tone from `lq` to `gt`, two pictures of the same shape."""
     before, after = _coarse(lq), _coarse(gt)
-    gain, at_black = _line(before @ _LUMA, after @ _LUMA)
-    lines = [_line(one, other) for one, other in zip(before.T, after.T, strict=True)]
-    bright = [black + grow * BRIGHT_GREY for grow, black in lines]
-    hue, chroma, coherence = _turn(before, after)
-    linear, unexplained = _linear_map(before, after)
+    x, y = (before @ _LUMA).ravel(), (after @ _LUMA).ravel()
+    gain, at_black = _line(x, y)
+    places = cut_to_places(before, after)
+    hue, known = hue_turn(places, _LUMA)
     return ToneDrift(
         gain=gain,
         at_black=100 * at_black,
         at_white=100 * (at_black + (gain - 1) * BRIGHT_GREY),
-        curve=_curve(before @ _LUMA, after @ _LUMA),
-        cast=100 * (max(bright) - min(bright)),
-        tint=abs(float(np.log2(max(lines[0][0], 1e-3) / max(lines[2][0], 1e-3)))),
+        at_veil=100 * change_at_veil(places, _LUMA),
+        curve=_curve(x, y),
+        chroma=_growth(_colourfulness(before), _colourfulness(after)),
+        tint=tint(places),
         hue=hue,
-        chroma=chroma,
-        coherence=coherence,
-        unexplained=unexplained,
-        map=linear,
+        hue_known=known,
     )
 
 
-def _coarse(picture: Picture) -> Colours:
-    height, width = picture.shape[:2]
-    factor = min(1.0, _CELLS / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    cells = cv2.resize(_TO_LINEAR[picture], size, interpolation=cv2.INTER_AREA)
-    return cells.reshape(-1, 3).astype(np.float64)
+def _coarse(picture: Picture) -> Cells:
+    linear = _TO_LINEAR[picture]
+    return cv2.resize(linear, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float64)
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
@@ -108,30 +93,11 @@ def _curve(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return float(bend / max(abs(slope), 1e-3))
 
 
-def _linear_map(before: Colours, after: Colours) -> tuple[NDArray[np.float64], float]:
-    """Fit the ``(3, 4)`` map, pulled towards "unchanged", and the variance it leaves."""
-    mean_before, mean_after = before.mean(axis=0), after.mean(axis=0)
-    left, right = before - mean_before, after - mean_after
-    gram = left.T @ left + len(left) * _RIDGE**2 * np.eye(3)
-    linear = np.eye(3) + np.linalg.solve(gram, left.T @ (right - left)).T
-    rest = right - left @ linear.T
-    unexplained = float((rest**2).sum() / max(float((right**2).sum()), _TINY))
-    offset = mean_after - linear @ mean_before
-    return np.hstack([linear, offset[:, None]]), unexplained
+def _colourfulness(cells: Cells) -> float:
+    """Return the deviation of what the channels differ by."""
+    gray = cells.mean(axis=2, keepdims=True)
+    return float((cells - gray).std(axis=(0, 1)).sum())
 
 
-def _turn(before: Colours, after: Colours) -> tuple[float, float, float]:
-    """Return the turn of the chroma plane in degrees, its growth, and how coherent both are."""
-    one, other = _chroma(before), _chroma(after)
-    product = complex(np.vdot(one, other))
-    power, other_power = float(np.vdot(one, one).real), float(np.vdot(other, other).real)
-    coherence = abs(product) / max(float(np.sqrt(power * other_power)), _TINY)
-    growth = float(np.sqrt(other_power / power)) if power > _TINY else 1.0
-    return float(np.degrees(np.angle(product))), growth, coherence
-
-
-def _chroma(colours: Colours) -> NDArray[np.complex128]:
-    """Return the two opponent channels as one complex number each, their mean taken away."""
-    red, green, blue = colours.T
-    plane = (red - green) / np.sqrt(2) + 1j * (red + green - 2 * blue) / np.sqrt(6)
-    return np.asarray(plane - plane.mean())
+def _growth(before: float, after: float) -> float:
+    return after / before if before > _TINY else 1.0

@@ -57,11 +57,11 @@ def find_editing(
     """Find out whether a folder or repository is an instruction-editing model, or a LoRA of one.
 
     Returns:
-        What it is; ``None`` where it is something else, or cannot be reached.
+        What it is; ``None`` where it is something else.
 
     Raises:
-        ReadError: it is a pipeline, but of a class that no restorer is made of; or a LoRA whose
-            card names no base model.
+        ReadError: it cannot be fetched; or it is a pipeline, but of a class that no restorer is
+            made of; or a LoRA whose card names no base model.
     """
     index = _file(place, INDEX, revision, token)
     if index is not None:
@@ -198,17 +198,31 @@ def _card(place: str, revision: str | None, token: str | None) -> tuple[str, str
 
 
 def _file(place: str, name: str, revision: str | None, token: str | None) -> Path | None:
-    """Return a file of a folder or repository; ``None`` where there is none, or no way to it."""
+    """Return a file of a folder or repository; ``None`` where there is none.
+
+    Raises:
+        ReadError: the repository is not there, or not for this user, or cannot be reached.
+    """
     if Path(place).is_dir():
         path = Path(place) / name
         return path if path.is_file() else None
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError
 
     try:
         return Path(hf_hub_download(place, name, revision=revision, token=token))
-    except (HfHubHTTPError, HFValidationError, OSError, ValueError):
-        return None  # what is wrong, whoever loads it will tell
+    except EntryNotFoundError:
+        return None
+    except GatedRepoError as error:
+        raise ReadError(
+            f"{place} is only for users who have accepted its terms.",
+            hint="Accept them on its page on the Hub, then run: hf auth login",
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise ReadError(
+            f"{place} cannot be fetched: {first_line(error)}",
+            hint="Check its name and revision, your login and the network; or give a folder.",
+        ) from error
 
 
 def _dtype_for(device: str) -> Dtype:

@@ -1,8 +1,12 @@
-"""From a name to a restorer, and back: a folder, a repository on the Hub, a file of weights."""
+"""From a name to a restorer, and back: the embedded one, a folder, a repository, a file."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from ggt_hf.restoration.editing import (
     first_line,
     load_editing,
 )
+from ggt_hf.restoration.embedded import EMBEDDED, embedded_folder
 
 Restorer = Any
 """A pipeline of ours: `OneStepRestorationPipeline`, or an `EditingRestorer` of some family."""
@@ -32,10 +37,10 @@ def load_restorer(
     """Load a restorer; no code of a repository is ever run.
 
     Args:
-        model: a folder that `save_pretrained` wrote, or ``ORG/NAME``: of our own restorer, of an
-            instruction-editing pipeline of diffusers, or of a LoRA whose card names one; or a file
-            of somebody's weights (``.safetensors``, ``.pth``) of an architecture that spandrel
-            knows.
+        model: ``embedded``; a folder that `save_pretrained` wrote, or ``ORG/NAME``: of our own
+            restorer, of an instruction-editing pipeline of diffusers, or of a LoRA whose card names
+            one; or a file of somebody's weights (``.safetensors``, ``.pth``) of an architecture
+            that spandrel knows.
         device: ``"cpu"``, ``"cuda"``, ...; a GPU where there is one, unless given.
         revision: commit, tag or branch on the Hub.
         token: of the Hub; ``None`` = HF_TOKEN or the stored one.
@@ -49,9 +54,10 @@ def load_restorer(
         UsageError: the folder is not there, the name is no repository's, or there is no such
             device.
         ReadError: it cannot be fetched, or holds no restorer of ours.
+        ModelError: this installation lacks the embedded one.
     """
-    torch = _require()
-    place = str(model)
+    torch = require_restoring()
+    place = str(embedded_folder() if model == EMBEDDED else model)
     _refuse_unlikely(place)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     options = {"revision": revision, "token": token}
@@ -71,13 +77,31 @@ def load_restorer(
     return _placed(pipeline, where, chosen.offload)
 
 
+@contextmanager
+def silent_loading() -> Iterator[None]:
+    """Keep diffusers and transformers, where they are there, from drawing bars in the block."""
+    there = [name for name in ("diffusers", "transformers") if find_spec(name)]
+    libraries = [import_module(f"{name}.utils.logging") for name in there]
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in shown:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in shown:
+            library.enable_progress_bar()
+
+
 def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
-    if offload != "none" and device == "cpu":
+    if offload != "none" and device.startswith("cpu"):
         raise UsageError(
             "Offloading frees the memory of an accelerator, and there is none.",
             hint="Leave --offload out.",
         )
+    import torch
+
     try:
+        torch.empty(0, device=device)  # offloading would not notice before the first picture
         if offload == "none":
             return pipeline.to(device)
         if offload == "model":
@@ -95,8 +119,9 @@ def _placed(pipeline: Restorer, device: str, offload: Offload) -> Restorer:
 def _refuse_editing(place: str, editing: EditingOptions) -> None:
     if editing != EditingOptions():
         raise UsageError(
-            f"{place} is no instruction-editing model: it takes no LoRA, dtype or offloading.",
-            hint="Leave --lora, --dtype and --offload out.",
+            f"{place} is not known as an instruction-editing model: LoRA, dtype and offloading are "
+            "for those.",
+            hint="Leave --lora, --dtype and --offload out; or, if it is one, go online.",
         )
 
 
@@ -160,11 +185,16 @@ def _refuse_unlikely(place: str) -> None:
     if place.count("/") != 1 or place.startswith(("/", ".", "~")) or Path(place).exists():
         raise UsageError(
             f"There is no folder {place}, and it is no ORG/NAME of the Hub.",
-            hint="Give a folder that save_pretrained wrote, or ORG/NAME.",
+            hint="Give 'embedded', a folder that save_pretrained wrote, or ORG/NAME.",
         )
 
 
-def _require() -> Any:
+def require_restoring() -> Any:
+    """Return torch, where all that restoring needs is installed.
+
+    Raises:
+        MissingExtraError: torch or diffusers is not installed.
+    """
     try:
         import diffusers  # noqa: F401
         import torch

@@ -25,7 +25,7 @@ CLASSICAL = "classical"
 """The method that needs no model."""
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
-_CONFIGS = ("*.json",)
+_CONFIGS = ("model_index.json", "config.json", "*_config.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +103,7 @@ class Model:
         """
         import torch
 
-        folder = self._folder()
+        folder = self.folder()
         return {
             "kind": "model",
             "weights": file_hashes(folder, _WEIGHTS),
@@ -119,7 +119,7 @@ class Model:
         """Load it, and return the function."""
         from ggt_hf.restoration.loading import load_restorer
 
-        pipeline = load_restorer(self._folder(), device=self._device())
+        pipeline = load_restorer(self.folder(), device=self._device())
         pipeline.set_progress_bar_config(disable=True)
         seeded = "generator" in inspect.signature(pipeline.__call__).parameters
         return partial(_through, pipeline, seeded=seeded)
@@ -129,7 +129,8 @@ class Model:
 
         return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """Return the folder of its files; from the Hub they are fetched first."""
         if Path(self.place).is_dir():
             return Path(self.place)
         return _snapshot(self.place, self.revision, self.token)

@@ -4,7 +4,8 @@ Three corrections follow each other, from coarse to fine:
 
 1. tone: one colour transform for the whole picture, from its `context` (exposure, casts, fading);
 2. light: a gain and an offset for each place, smooth over 8 pixels (haze, pools of light);
-3. residual: what is left, pixel by pixel (noise, blur, streaks, flakes, scratches).
+3. residual: what is left, in details finer than those 8 pixels (noise, blur, streaks, flakes,
+   scratches).
 
 Each begins as the identity, so that an untrained network gives back its input. Nothing but the
 context looks at the whole picture: given the same context, a tile far enough from its border has
@@ -81,15 +82,18 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
         return int(2 ** len(self.down_stages))
 
     def context(self, picture: Tensor) -> Tensor:
-        """Describe a whole picture, for `forward` on it or on its tiles.
+        """Describe whole pictures, for `forward` on them or on their tiles.
 
         Args:
-            picture: RGB in [0, 1], ``(B, 3, H, W)``, of any size.
+            picture: RGB, ``(B, 3, H, W)``, ``uint8`` or floats in [0, 1], of any size, on any
+                device; of a large one no float copy is made.
 
         Returns:
-            ``(B, context_channels)``.
+            ``(B, context_channels)``, on the device of the network.
         """
-        described: Tensor = self.context_encoder(thumbnail(picture))
+        like = self.stem.weight
+        small, detail = (part.to(like.device) for part in (thumbnail(picture), details(picture)))
+        described: Tensor = self.context_encoder(small.to(like.dtype), detail.to(like.dtype))
         return described
 
     def forward(self, picture: Tensor, context: Tensor | None = None) -> Tensor:
@@ -105,6 +109,11 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
         """
         if context is None:
             context = self.context(picture)
+        lit, residual = self.corrections(picture, context)
+        return lit + residual
+
+    def corrections(self, picture: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the picture in its new light, and the residual to be added: both of its shape."""
         toned: Tensor = self.tone(picture, context)
         features = self.stem(F.pixel_unshuffle(torch.cat([picture, toned], 1), 2))
         skips = []
@@ -118,16 +127,16 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
             features = self.up_stages[level](features, context)
             if level == 2:
                 light = self.light(features)
-        return self._corrected(toned, light, self.residual(features))
-
-    def _corrected(self, toned: Tensor, light: Tensor, residual: Tensor) -> Tensor:
-        smooth = F.interpolate(light.to(toned.dtype), scale_factor=8, mode="bilinear")
+        smooth = F.interpolate(light.to(toned.dtype), scale_factor=8.0, mode="bilinear")
         gain, offset = smooth.chunk(2, 1)
-        return toned * (1 + gain) + offset + F.pixel_shuffle(residual.to(toned.dtype), 2)
+        residual = F.pixel_shuffle(self.residual(features).to(toned.dtype), 2)
+        return toned * (1 + gain) + offset, fine(residual)
 
 
 class ContextEncoder(nn.Module):
-    """Describes a whole picture by its colour quantiles and a small convolutional network."""
+    """Describes whole pictures: how light and colours are spread, how fine details are, and
+    what a small convolutional network sees in a thumbnail.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -139,37 +148,57 @@ class ContextEncoder(nn.Module):
             nn.Conv2d(48, 64, 3, stride=2, padding=1),
             nn.GELU(),
         )
+        numbers = 10 * len(_QUANTILES) + NUM_DETAILS
         self.describe = nn.Sequential(
-            nn.Linear(64 + 3 * len(_QUANTILES), 128), nn.GELU(), nn.Linear(128, channels), nn.GELU()
+            nn.Linear(64 + numbers, 128), nn.GELU(), nn.Linear(128, channels), nn.GELU()
         )
 
-    def forward(self, small: Tensor) -> Tensor:
-        """Return ``(B, channels)`` of thumbnails ``(B, 3, THUMBNAIL, THUMBNAIL)``."""
-        # In float32: quantiles are not there in half precision.
-        points = torch.tensor(_QUANTILES, device=small.device)
-        levels = torch.quantile(small.float().flatten(2), points, dim=2)
-        levels = levels.permute(1, 2, 0).flatten(1).to(small.dtype)
-        seen = self.look(small).mean((2, 3))
-        described: Tensor = self.describe(torch.cat([seen.to(levels.dtype), levels], 1))
+    def forward(self, small: Tensor, detail: Tensor) -> Tensor:
+        """Return ``(B, channels)``.
+
+        Args:
+            small: what `thumbnail` gives.
+            detail: what `details` gives.
+        """
+        seen = self.look(4 * (small - 0.5)).mean((2, 3))
+        levels = _spread(small)
+        # Levels, for what is bright; and their logarithms, for how many stops are missing.
+        numbers = torch.cat(
+            [4 * (levels - 0.5), (levels + 0.01).log() + 1.5, detail.float() + 4], 1
+        )
+        described: Tensor = self.describe(torch.cat([seen, numbers.to(seen.dtype)], 1))
         return described
 
 
+def _spread(small: Tensor) -> Tensor:
+    """Return quantiles of red, green, blue, the darkest channel and the saturation."""
+    # In float32: quantiles are not there in half precision. Halved: to sort takes long.
+    pixels = F.avg_pool2d(small.float(), 2).flatten(2)
+    dark, light = pixels.amin(1, keepdim=True), pixels.amax(1, keepdim=True)
+    points = torch.tensor(_QUANTILES, device=small.device)
+    levels = torch.quantile(torch.cat([pixels, dark, light - dark], 1), points, dim=2)
+    return levels.permute(1, 2, 0).flatten(1)
+
+
 class Tone(nn.Module):
-    """One colour transform of the whole picture: a 3 x 9 matrix over ``x``, ``x^2``, ``sqrt x``."""
+    """One colour transform of the whole picture: exposure, and a 3 x 9 matrix over ``x``, ``x^2``
+    and ``sqrt x``.
+    """
 
     def __init__(self, context_channels: int) -> None:
         super().__init__()
         self.coefficients = nn.Sequential(
-            nn.Linear(context_channels, 64), nn.GELU(), _silent(nn.Linear(64, 30))
+            nn.Linear(context_channels, 64), nn.GELU(), _silent(nn.Linear(64, 31))
         )
 
     def forward(self, picture: Tensor, context: Tensor) -> Tensor:
         """Return `picture` ``(B, 3, H, W)`` in other tones."""
         numbers = self.coefficients(context).to(picture.dtype)
-        matrix, offset = numbers[:, :27].view(-1, 3, 9), numbers[:, 27:]
+        matrix, offset = numbers[:, :27].view(-1, 3, 9), numbers[:, 27:30]
+        exposure = numbers[:, 30].clamp(max=3).exp()
         powers = torch.cat([picture, picture.square(), (picture.clamp(0) + 1e-3).sqrt()], 1)
         change: Tensor = torch.einsum("boi,bihw->bohw", matrix, powers)
-        toned: Tensor = picture + change + offset[:, :, None, None]
+        toned: Tensor = picture * exposure[:, None, None, None] + change + offset[:, :, None, None]
         return toned
 
 
@@ -209,9 +238,69 @@ class GatedBlock(nn.Module):
         return changed
 
 
+def fine(picture: Tensor) -> Tensor:
+    """Return pictures ``(B, C, H, W)``, sides multiples of 8, without what is smooth over 8 pixels.
+
+    So that light and residual have each their own: neither can undo what the other learns.
+    """
+    return picture - F.interpolate(F.avg_pool2d(picture, 8), scale_factor=8.0, mode="bilinear")
+
+
 def thumbnail(picture: Tensor) -> Tensor:
-    """Average a picture ``(B, 3, H, W)`` of any size down to THUMBNAIL pixels each way."""
-    return F.adaptive_avg_pool2d(picture, (THUMBNAIL, THUMBNAIL))
+    """Average pictures ``(B, 3, H, W)``, ``uint8`` or floats, down to THUMBNAIL pixels each way.
+
+    Returns:
+        ``float32`` in [0, 1], ``(B, 3, THUMBNAIL, THUMBNAIL)``: what adaptive pooling gives, a
+        band of rows at a time where the picture is large.
+    """
+    height = picture.shape[2]
+    if height * picture.shape[3] <= _BAND:
+        return F.adaptive_avg_pool2d(_floats(picture), (THUMBNAIL, THUMBNAIL))
+    bands = []
+    for row in range(THUMBNAIL):
+        band = picture[:, :, row * height // THUMBNAIL : -(-(row + 1) * height // THUMBNAIL)]
+        bands.append(F.adaptive_avg_pool2d(_floats(band), (1, THUMBNAIL)))
+    return torch.cat(bands, 2)
+
+
+def details(picture: Tensor) -> Tensor:
+    """Return how rough pictures ``(B, 3, H, W)`` are, at two scales and in both directions.
+
+    Rain is rougher across than down, noise rough everywhere and most so in colour, a blurred or
+    hazy picture smooth.
+
+    Returns:
+        ``float32``, ``(B, NUM_DETAILS)``: logarithms of mean absolute differences.
+    """
+    rows = max(8, _BAND // picture.shape[3])
+    bands = [_floats(band) for band in picture.split(rows, 2) if band.shape[2] >= 8]
+    weights = [band.shape[2] for band in bands]
+    total = torch.stack(
+        [_roughness(band) * rows for band, rows in zip(bands, weights, strict=True)]
+    )
+    return (total.sum(0) / sum(weights) + 1e-4).log()
+
+
+NUM_DETAILS = 12
+"""Numbers that `details` gives."""
+
+_BAND = 2**21
+"""Pixels of a large picture that are looked at in one go."""
+
+
+def _roughness(picture: Tensor) -> Tensor:
+    luma = picture.mean(1, keepdim=True)
+    colour = picture[:, :1] - picture[:, 2:]
+    found = []
+    for plane in (luma, F.avg_pool2d(luma, 2), colour):
+        for axis in (2, 3):
+            for order in (1, 2):
+                found.append(plane.diff(n=order, dim=axis).abs().mean((1, 2, 3)))
+    return torch.stack(found, 1)
+
+
+def _floats(picture: Tensor) -> Tensor:
+    return picture.float() / 255 if picture.dtype == torch.uint8 else picture.float()
 
 
 def _silent(layer: Layer) -> Layer:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ggt_hf.errors import GgtError, WriteError
-from ggt_hf.progress import Advance, bar
+from ggt_hf.progress import Advance, bar, wanted
 from ggt_hf.records import ImageFormat
 from ggt_hf.restoration.instructing import Instruction, Wording
 from ggt_hf.restoration.jobs import Job, Ledger, plan_jobs
-from ggt_hf.restoration.loading import Restorer, load_restorer
+from ggt_hf.restoration.loading import Restorer, load_restorer, silent_loading
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,7 +26,7 @@ class RestoreSettings:
     """What a result depends on, besides its file."""
 
     model: str
-    """A folder, or ``ORG/NAME``."""
+    """``embedded``, a folder, or ``ORG/NAME``."""
     revision: str | None = None
     """Commit, tag or branch on the Hub."""
     strength: float = 1.0
@@ -125,20 +126,12 @@ def restore_files(
     report.failures += [_in_the_way(job) for job in jobs if job.action == "refuse"]
     due = [job for job in jobs if job.action == "restore"]
     if due and not dry_run:
-        instruction = settings.instruction
-        options = instruction.options(offload)
+        wording = settings.instruction.wording()
+        restorer = _loaded(settings, device, offload, token, quiet=quiet)
         run = _Run(
-            settings=settings,
-            wording=instruction.wording(),
-            restorer=load_restorer(
-                settings.model, device=device, revision=settings.revision, token=token,
-                editing=options,
-            ),
-            ledger=ledger,
-            report=report,
-        )  # fmt: skip
-        run.restorer.set_progress_bar_config(disable=True)
-        sizes = {job.source: job.source.stat().st_size for job in due}
+            settings=settings, wording=wording, restorer=restorer, ledger=ledger, report=report
+        )
+        sizes = {job.source: _num_bytes(job.source) for job in due}
         with bar("Restoring", sum(sizes.values()), quiet=quiet) as advance:
             for job in due:
                 run.take(job, _Share(sizes[job.source], advance))
@@ -146,6 +139,25 @@ def restore_files(
         if prompt := ledger.prompt_of(target):
             report.prompts[target] = prompt
     return report
+
+
+def _loaded(
+    settings: RestoreSettings, device: str | None, offload: str, token: str | None, *, quiet: bool
+) -> Restorer:
+    options = settings.instruction.options(offload)
+    with nullcontext() if wanted() and not quiet else silent_loading():
+        restorer = load_restorer(
+            settings.model, device=device, revision=settings.revision, token=token, editing=options
+        )
+    restorer.set_progress_bar_config(disable=True)
+    return restorer
+
+
+def _num_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # it has gone since; that is said when it is read
 
 
 class _Share:

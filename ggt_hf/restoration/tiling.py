@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 LARGEST_TILE = 1024
@@ -137,20 +136,6 @@ def reflected(start: int, length: int, side: int) -> Tensor:
     period = max(1, 2 * (side - 1))
     places = places % period
     return torch.where(places < side, places, period - places)
-
-
-def reduced(picture: Tensor, side: int = 64) -> Tensor:
-    """Average a picture ``(C, H, W)`` down to `side` pixels each way, a band of rows at a time.
-
-    Returns:
-        ``float32``, ``(1, C, side, side)``: what adaptive pooling gives, without a float copy.
-    """
-    height = picture.shape[1]
-    bands = []
-    for row in range(side):
-        band = picture[:, row * height // side : -(-(row + 1) * height // side)]
-        bands.append(F.adaptive_avg_pool2d(as_floats(band)[None], (1, side)))
-    return torch.cat(bands, 2)
 
 
 def as_floats(pixels: Tensor) -> Tensor:

@@ -158,7 +158,30 @@ class RegressionRecipe(Section):
         return self
 
 
-ModelRecipe = Annotated[OneStepRecipe | RegressionRecipe, Field(discriminator="kind")]
+class LoraRecipe(Section):
+    """A LoRA of an instruction-editing pipeline (FLUX.1 Kontext, Qwen-Image-Edit, ...)."""
+
+    kind: Literal["lora"]
+    base: str
+    """The pipeline: a folder or ``ORG/NAME``; its class says how it is trained."""
+    revision: str | None = None
+    """Commit, tag or branch of `base`; the commit it means is recorded."""
+    prompt: str | None = None
+    """The instruction, in training and in use; the fixed prompt of this package unless given."""
+    rank: Count = 16
+    """Rank of the LoRA."""
+    alpha: Count | None = None
+    """The LoRA's output is scaled by ``alpha / rank``; the rank unless given."""
+    targets: Annotated[list[str], Field(min_length=1)] | None = None
+    """Ends of the names of the layers that get one; the attention's unless given."""
+    hide: Annotated[float, Field(ge=0, le=1 / 3)] = 0.05
+    """Share of the pairs whose prompt is hidden, of those whose input is, and of those without
+    either; only for InstructPix2Pix, whose guidance needs it."""
+    encoding: dict[str, Any] = {}
+    """Arguments of the pipeline's ``encode_prompt``, such as ``max_sequence_length``."""
+
+
+ModelRecipe = Annotated[OneStepRecipe | RegressionRecipe | LoraRecipe, Field(discriminator="kind")]
 
 
 class OptimizerRecipe(Section):

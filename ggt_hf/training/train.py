@@ -83,7 +83,7 @@ class _Run:
         stream, facts = open_training(recipe.data, recipe.seed)
         self.held, held_facts = open_validation(recipe.validation, recipe.data.crop, recipe.seed)
         set_seed(recipe.seed)
-        self.learner = open_learner(recipe.model)
+        self.learner = open_learner(recipe)
         if recipe.gradient_checkpointing:
             _checkpoint_gradients(self.learner)
         self.loop = Loop(recipe, self.learner, stream, accelerator)

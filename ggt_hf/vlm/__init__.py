@@ -7,6 +7,7 @@ any server that speaks OpenAI's chat protocol.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ggt_hf.vlm.chat import Answer, Picture, Usage, VisionLanguageModel
@@ -14,13 +15,31 @@ from ggt_hf.vlm.chat import Answer, Picture, Usage, VisionLanguageModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["EMBEDDED", "RULES", "Answer", "Picture", "Usage", "VisionLanguageModel", "load"]
+__all__ = [
+    "EMBEDDED",
+    "RULES",
+    "Answer",
+    "Picture",
+    "Usage",
+    "VisionLanguageModel",
+    "load",
+    "offline_model",
+]
 
 EMBEDDED = "embedded"
 """Name of the model that comes with the package."""
 
 RULES = "rules"
 """Name of the fallback without a model."""
+
+_NEEDED = ("jsonschema", "torch", "transformers")
+
+
+def offline_model() -> str:
+    """Return the best model that needs no network: `EMBEDDED`, or `RULES` where that cannot run."""
+    from ggt_hf.vlm.embedded import is_embedded
+
+    return EMBEDDED if is_embedded() and all(map(find_spec, _NEEDED)) else RULES
 
 
 def load(

@@ -12,13 +12,18 @@ EMBEDDED_ID = "ggt-hf/embedded-prompter"
 _FOLDER = Path(__file__).parents[1] / "sample" / "vlm"
 
 
+def is_embedded() -> bool:
+    """Return whether this version of the package comes with it."""
+    return (_FOLDER / "model.safetensors").is_file()
+
+
 def embedded_folder() -> Path:
     """Return the folder of the embedded model; `LocalVLM` loads it like any other.
 
     Raises:
         ModelError: this version of the package comes without it.
     """
-    if not (_FOLDER / "model.safetensors").is_file():
+    if not is_embedded():
         raise ModelError(
             "This version of ggt-hf comes without an embedded model.",
             hint="Choose rules, or a model of the Hub such as Qwen/Qwen3-VL-2B-Instruct.",

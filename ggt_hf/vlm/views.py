@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-DETAIL_SIDE = 128
+DETAIL_SIDE = 224
 """Side of a detail in pixels of the picture; a detail is never resized by us."""
 
 DETAIL_CENTRES = ((0.25, 0.3), (0.7, 0.25), (0.35, 0.7), (0.75, 0.75))
@@ -29,12 +29,10 @@ def views(picture: Image.Image) -> list[Image.Image]:
     return [picture, *(detail(picture, *centre) for centre in DETAIL_CENTRES)]
 
 
-def detail(
-    picture: Image.Image, across: float, down: float, *, side: int = DETAIL_SIDE
-) -> Image.Image:
+def detail(picture: Image.Image, across: float, down: float) -> Image.Image:
     """Return the detail whose centre lies at these shares of width and height, moved inside."""
     width, height = picture.size
-    wide, high = min(side, width), min(side, height)
+    wide, high = min(DETAIL_SIDE, width), min(DETAIL_SIDE, height)
     left = min(max(round(across * width - wide / 2), 0), width - wide)
     top = min(max(round(down * height - high / 2), 0), height - high)
     return picture.crop((left, top, left + wide, top + high))

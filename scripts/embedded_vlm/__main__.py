@@ -37,16 +37,16 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(dest="step", required=True)
     simulate = steps.add_parser("simulate", help="make labelled pictures")
     simulate.add_argument("photos", type=Path)
-    simulate.add_argument("--count", type=int, default=4800)
+    simulate.add_argument("--count", type=int, default=4600)
     tower = steps.add_parser("tower", help="train the vision tower")
-    tower.add_argument("--pictures", type=int, default=150_000, help="shown in all")
+    tower.add_argument("--pictures", type=int, default=100_000, help="shown to it")
     language = steps.add_parser("language", help="train the language model on the tower")
-    language.add_argument("--looks", type=int, default=3)
-    language.add_argument("--epochs", type=int, default=12)
+    language.add_argument("--looks", type=int, default=1)
+    language.add_argument("--epochs", type=int, default=6)
     evaluate = steps.add_parser("evaluate", help="measure it, and write its card")
     evaluate.add_argument("photos", type=Path, help="photographs held out of the training")
     evaluate.add_argument("--real", type=Path, required=True, help="CSV of degraded photographs")
-    evaluate.add_argument("--count", type=int, default=600)
+    evaluate.add_argument("--count", type=int, default=360)
     for step in (simulate, tower, language):
         step.add_argument("--work", type=Path, required=True, help="folder of everything between")
     for step in (language, evaluate):
@@ -80,10 +80,10 @@ def _tower(arguments: argparse.Namespace) -> None:
 
 def _language(arguments: argparse.Namespace) -> None:
     from scripts.embedded_vlm.language import train_language
-    from scripts.embedded_vlm.tower import trained
+    from scripts.embedded_vlm.tower import trained_tower
 
     train_language(
-        trained(arguments.work / "tower.pt"),
+        trained_tower(arguments.work / "tower.pt"),
         arguments.work / "train",
         arguments.out,
         looks=arguments.looks,

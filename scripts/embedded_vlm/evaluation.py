@@ -9,6 +9,7 @@ import csv
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from PIL import Image
 from ggt_hf.records import DEGRADATIONS, EFFECTS, Observation
 from ggt_hf.vlm.chat import VisionLanguageModel
 from ggt_hf.vlm.observation import observe_many
-from scripts.embedded_vlm.language import LEAST, severity_level
+from scripts.embedded_vlm.language import severity_level
+from scripts.embedded_vlm.pictures import LEAST
 from scripts.embedded_vlm.simulation import Labels, photographs, simulated
 
 LOG = logging.getLogger(__name__)
 
 Judged = tuple[Labels, Observation | None]
+
+BANDS = (0.1, 0.25, 0.5, 0.75, 1.0)
+"""The simulator draws severities evenly from 0.1 to 1; accuracy is told for each band of them."""
 
 
 def evaluate_simulated(
@@ -67,6 +72,7 @@ def scores(pairs: list[Judged]) -> dict[str, Any]:
     """Return accuracy by category, and by effect how often it is found and how far off."""
     result = accuracy((labels.category, seen.category if seen else None) for labels, seen in pairs)
     result["unusable_answers"] = sum(seen is None for _, seen in pairs)
+    result["by_severity"] = [_within(low, high, pairs) for low, high in pairwise(BANDS)]
     result["effects"] = {name: _effect_scores(name, pairs) for name in EFFECTS}
     return result
 
@@ -89,6 +95,17 @@ def accuracy(pairs: Iterable[tuple[str, str | None]]) -> dict[str, Any]:
         "by_category": by_category,
         "said": said,
     }
+
+
+def _within(low: float, high: float, pairs: list[Judged]) -> dict[str, Any]:
+    """Return the accuracy of the category among pictures whose severity is in (low, high]."""
+    right = [
+        seen is not None and seen.category == labels.category
+        for labels, seen in pairs
+        if low < labels.severity <= high
+    ]
+    top1 = round(sum(right) / len(right), 3) if right else None
+    return {"from": low, "to": high, "pictures": len(right), "top1": top1}
 
 
 def _effect_scores(name: str, pairs: list[Judged]) -> dict[str, Any]:

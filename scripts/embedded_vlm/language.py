@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from tokenizers import pre_tokenizers
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import (
     CLIPImageProcessorPil,
+    LevitModel,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -27,23 +29,21 @@ from ggt_hf.degradation import LABELS
 from ggt_hf.records import DEGRADATIONS, EFFECTS, Observation, SeenEffect
 from ggt_hf.vlm.observation import EVERYWHERE, MAX_SEVERITY, to_text
 from ggt_hf.vlm.views import DETAIL_CENTRES, DETAIL_SIDE
-from scripts.embedded_vlm.tower import (
-    Classifier,
-    Sample,
-    normalised,
-    samples,
-    shown_views,
-    tower_config,
-)
+from scripts.embedded_vlm.pictures import LEAST, Sample, batches, samples
+from scripts.embedded_vlm.tower import ROWS, tower_config
 
 LOG = logging.getLogger(__name__)
 
-IMAGE, ANSWER, END = "<image>", "<answer>", "<end>"
-TOKENS_A_VIEW = 4
-VIEWS = 1 + len(DETAIL_CENTRES)
+PEAK_RATE = 2e-3
+BATCH = 64
 
-LEAST = 0.08
-"""Severities below this are not named: nobody sees them."""
+CATEGORY_WORD = 1
+"""Where the category stands among the words of an answer; before it goes `{"category": "`."""
+
+CATEGORY_WEIGHT = 4.0
+"""What the word of the category weighs in the loss, beside words that follow from others."""
+
+IMAGE, ANSWER, END = "<image>", "<answer>", "<end>"
 
 CHAT = """\
 {%- for message in messages %}{% for part in message.content %}\
@@ -80,8 +80,8 @@ def make_processor() -> Any:
     return LlavaProcessor(
         image_processor=images,
         tokenizer=make_tokenizer(),
-        # What the processor divides by to count tokens: 128 / 64 = 2 rows of 2.
-        patch_size=DETAIL_SIDE // math.isqrt(TOKENS_A_VIEW),
+        # What the processor divides by to count tokens: 224 / 56 = 4 rows of 4.
+        patch_size=DETAIL_SIDE // ROWS,
         vision_feature_select_strategy="full",
         image_token=IMAGE,
         chat_template=CHAT,
@@ -92,9 +92,9 @@ def make_model(tokenizer: Any) -> Any:
     """Return the untrained model; its tower is replaced by the trained one."""
     language = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=160,
-        intermediate_size=320,
-        num_hidden_layers=3,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=2048,
@@ -107,7 +107,7 @@ def make_model(tokenizer: Any) -> Any:
         vision_config=tower_config(),
         text_config=language,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
-        image_seq_length=TOKENS_A_VIEW,
+        image_seq_length=ROWS**2,
         vision_feature_select_strategy="full",
         vision_feature_layer=-1,
     )
@@ -133,39 +133,51 @@ def severity_level(severity: float) -> int:
 
 
 @torch.no_grad()
-def seen_tokens(classifier: Classifier, found: list[Sample], seed: int) -> Tensor:
-    """Return the tower's tokens of drawn views of every picture, (N, VIEWS * TOKENS, C)."""
-    rng = np.random.default_rng(seed)
+def seen_tokens(tower: LevitModel, found: list[Sample], seed: int) -> Tensor:
+    """Return the tower's tokens of all views of every picture, bfloat16 (N, V * T, C)."""
     parts = []
-    for sample in found:
-        views = shown_views(np.load(sample.views), VIEWS - 1, rng)
-        views = views[:, :, ::-1].copy() if rng.random() < 0.5 else views
-        parts.append(classifier.tower(normalised(views)).last_hidden_state.flatten(0, 1))
-    return torch.stack(parts)
+    shown = batches(found, 32, np.random.default_rng(seed), details=len(DETAIL_CENTRES))
+    for batch in shown:
+        views = batch.pixels.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            tokens = tower(views).last_hidden_state
+        parts.append(tokens.bfloat16().unflatten(0, batch.pixels.shape[:2]).flatten(1, 2))
+    return torch.cat(parts)
+
+
+class Lessons(NamedTuple):
+    """What the language model reads, and what it is to write."""
+
+    tokens: Tensor
+    """bfloat16 (N, V * T, C), the tower's."""
+    answers: Tensor
+    """int (N, W): first ANSWER, then the words, END, padding."""
 
 
 def train_language(
-    classifier: Classifier, training: Path, out: Path, *, looks: int, epochs: int, seed: int
+    tower: LevitModel, training: Path, out: Path, *, looks: int, epochs: int, seed: int
 ) -> None:
     """Train projector and Llama on the frozen tower's tokens, and save the whole model.
 
     Args:
-        classifier: the trained tower with its heads.
+        tower: the trained tower.
         training: the folder of simulated pictures.
         out: where model and processor are saved, in half precision.
-        looks: times each picture is drawn into views.
+        looks: times each picture's views are drawn.
         epochs: times all the looks are shown.
         seed: of everything drawn.
     """
     torch.manual_seed(seed)
     processor = make_processor()
     model = make_model(processor.tokenizer)
-    model.model.vision_tower.load_state_dict(classifier.tower.state_dict())
-    found = samples(training)
-    answers = _answers(processor.tokenizer, found)
-    tokens = [seen_tokens(classifier.eval(), found, seed + look) for look in range(looks)]
-    LOG.info("%d pictures, %d looks each", len(found), looks)
-    _fit(model, torch.cat(tokens), answers.repeat(looks, 1), epochs)
+    model.model.vision_tower.load_state_dict(tower.state_dict())
+    shown, watched = samples(training)
+    tokens = torch.cat([seen_tokens(tower, shown, seed + look) for look in range(looks)])
+    answers = _answers(processor.tokenizer, shown + watched)
+    LOG.info("%d pictures, %d looks each", len(shown), looks)
+    lessons = Lessons(tokens, answers[: len(shown)].repeat(looks, 1))
+    tested = Lessons(seen_tokens(tower, watched, seed), answers[len(shown) :])
+    _fit(model, lessons, tested, epochs)
     out.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(out)
     processor.save_pretrained(out)
@@ -174,7 +186,6 @@ def train_language(
 
 
 def _answers(tokenizer: Any, found: list[Sample]) -> Tensor:
-    """Return the right answers as ids, (N, T): first ANSWER, then the words, END, padding."""
     start = tokenizer.convert_tokens_to_ids(ANSWER)
     rows = [[start, *tokenizer.encode(target(sample)), tokenizer.eos_token_id] for sample in found]
     longest = max(map(len, rows))
@@ -182,34 +193,52 @@ def _answers(tokenizer: Any, found: list[Sample]) -> Tensor:
     return torch.tensor([row + [padding] * (longest - len(row)) for row in rows])
 
 
-def _fit(model: Any, tokens: Tensor, answers: Tensor, epochs: int, batch: int = 64) -> None:
+def _fit(model: Any, lessons: Lessons, tested: Lessons, epochs: int) -> None:
     """Teach projector and language model; the tower stays as it is."""
     learned = [*model.model.multi_modal_projector.parameters()]
     learned += [*model.model.language_model.parameters(), *model.lm_head.parameters()]
-    optimiser = torch.optim.AdamW(learned, lr=2e-3, weight_decay=0.05)
-    steps = epochs * (len(tokens) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=max(steps, 1))
-    padding = model.generation_config.pad_token_id
-    model.train()
+    count = len(lessons.tokens)
+    optimiser = torch.optim.AdamW(learned, lr=PEAK_RATE, weight_decay=0.05)
+    steps = epochs * math.ceil(count / BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps)
     for epoch in range(epochs):
+        model.train()
         total = 0.0
-        for chosen in torch.randperm(len(tokens)).split(batch)[: len(tokens) // batch]:
-            ids = answers[chosen]
-            shown = model.model.multi_modal_projector(tokens[chosen])
-            words = model.get_input_embeddings()(ids)
-            logits = model.lm_head(
-                model.model.language_model(
-                    inputs_embeds=torch.cat([shown, words], dim=1)
-                ).last_hidden_state[:, shown.shape[1] : -1]
-            )
-            loss = nn.functional.cross_entropy(
-                logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=padding
-            )
+        for chosen in torch.randperm(count).split(BATCH):
+            lesson = Lessons(lessons.tokens[chosen], lessons.answers[chosen])
+            loss = _loss(_logits(model, lesson), lesson.answers[:, 1:], model)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(learned, 1.0)
             optimiser.step()
             schedule.step()
-            total += float(loss.detach())
-        LOG.info("epoch %d of %d: loss %.4f", epoch + 1, epochs, total / (len(tokens) // batch))
-    model.eval()
+            total += float(loss.detach()) * len(chosen)
+        LOG.info(
+            "epoch %d of %d: loss %.4f, category of those watched %.3f",
+            *(epoch + 1, epochs, total / count, _accuracy(model.eval(), tested)),
+        )
+
+
+def _logits(model: Any, lessons: Lessons) -> Tensor:
+    """Return what the model thinks of each word after the first, (B, W - 1, vocabulary)."""
+    with torch.autocast("cpu", torch.bfloat16):
+        shown = model.model.multi_modal_projector(lessons.tokens.float())
+        words = model.get_input_embeddings()(lessons.answers)
+        read = model.model.language_model(inputs_embeds=torch.cat([shown, words], dim=1))
+        logits: Tensor = model.lm_head(read.last_hidden_state[:, shown.shape[1] : -1])
+    return logits.float()
+
+
+def _loss(logits: Tensor, words: Tensor, model: Any) -> Tensor:
+    padding = model.generation_config.pad_token_id
+    wrong = functional.cross_entropy(logits.transpose(1, 2), words, reduction="none")
+    weights = (words != padding).float()
+    weights[:, CATEGORY_WORD] = CATEGORY_WEIGHT
+    return (wrong * weights).sum() / weights.sum()
+
+
+@torch.no_grad()
+def _accuracy(model: Any, tested: Lessons) -> float:
+    """Return how often the category is right, in [0, 1]."""
+    said = _logits(model, tested)[:, CATEGORY_WORD].argmax(1)
+    return float((said == tested.answers[:, 1 + CATEGORY_WORD]).float().mean())

@@ -14,16 +14,13 @@ from PIL import Image
 
 from ggt_hf.degradation import Degraded, degrade
 from ggt_hf.records import DEGRADATIONS, Degradation
-from ggt_hf.vlm.views import detail
+from ggt_hf.vlm.views import DETAIL_SIDE, detail
 
 SIDES = (512, 512, 768, 1024)
 """Side of a simulated picture, drawn evenly from these; small ones cost less."""
 
 DETAILS = 4
 """Details kept a picture; training shows others of them each time."""
-
-KEPT_SIDE = 224
-"""Side of what is kept: more than the model is shown, so that training can shift what it shows."""
 
 Pixels = NDArray[np.uint8]
 
@@ -81,10 +78,10 @@ def simulated(paths: Sequence[Path], index: int, seed: int) -> tuple[Degraded, L
 
 
 def training_views(picture: Image.Image, rng: np.random.Generator) -> Pixels:
-    """Return uint8 (1 + DETAILS, S, S, 3): the whole picture shrunk, then drawn details."""
-    size = (KEPT_SIDE, KEPT_SIDE)
+    """Return uint8 (1 + DETAILS, S, S, 3): the whole picture squeezed, then drawn details."""
+    size = (DETAIL_SIDE, DETAIL_SIDE)
     whole = picture.resize(size, Image.Resampling.BICUBIC)
-    cuts = [detail(picture, *rng.random(2), side=KEPT_SIDE) for _ in range(DETAILS)]
+    cuts = [detail(picture, *rng.random(2)) for _ in range(DETAILS)]
     return np.stack([np.asarray(view.resize(size)) for view in (whole, *cuts)])
 
 

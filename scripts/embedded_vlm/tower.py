@@ -1,245 +1,168 @@
-"""First half of the training: the vision tower, as a classifier with one head a question.
+"""First half of the training: the vision tower, whose convolutions learn to tell textures apart.
 
 The tower is a LeViT: four strided convolutions see noise, JPEG blocks and thin streaks that one
-large linear patch would have to guess, and attention follows on few tokens. Heads and pooling are
-thrown away afterwards; the language model reads the tokens.
+large linear patch would have to guess. To tell streaks, flakes, grain and blocks apart takes no
+attention, and convolutions learn it by themselves many times faster than inside a whole tower. So
+only they are taught, as a classifier whose heads are thrown away afterwards; the attention layers
+behind them are set to a weighted mean over neighbourhoods, and the language model reads that.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import LevitConfig, LevitModel
 
-from ggt_hf.degradation import LABELS
-from ggt_hf.records import DEGRADATIONS
 from ggt_hf.vlm.views import DETAIL_SIDE
+from scripts.embedded_vlm.heads import Reader
+from scripts.embedded_vlm.pictures import Batch
+from scripts.embedded_vlm.training import Course, train
 
-WIDTH = 256
-"""Channels of the tower's tokens."""
+STEM_WIDTH = 128
+"""Channels of the convolutions' activations."""
 
-DETAILS_SHOWN = 2
-PEAK_RATE = 7e-4
-LOG = logging.getLogger(__name__)
+WIDTH = 2 * STEM_WIDTH
+"""Channels of the tower's tokens: each activation's mean, and its mean where it is strong."""
+
+GROUP = 4
+"""Activations that are strong together, or not: an attention head looks for so many at once."""
+
+SHARPNESS = 2.0
+"""How much more the strong count than the weak: e to the power of this, for each unit."""
+
+REACH = 3
+"""How far the strong are looked for, in steps of 16 pixels."""
+
+OUT_OF_SIGHT = -1000.0
+"""Attention bias of what lies beyond; half precision holds it."""
+
+KEYS = 2
+"""Length of the attention's keys; it makes heads of eight values."""
+
+ROWS = 4
+"""Rows and columns of the tower's tokens of one view."""
+
+CUT = 192
+"""Side of the cut of each view that the convolutions learn from: they take any size."""
 
 
 def tower_config() -> LevitConfig:
-    """Return the tower: 128 px in, 2 x 2 tokens of `WIDTH` out, 2.7 M parameters."""
+    """Return the tower: 224 px in, 4 x 4 tokens of `WIDTH` out."""
     return LevitConfig(
         image_size=DETAIL_SIDE,
-        hidden_sizes=[128, 192, WIDTH],
-        num_attention_heads=[4, 6, 8],
-        key_dim=[16, 16, 16],
-        depths=[1, 2, 2],
+        hidden_sizes=[STEM_WIDTH, WIDTH, WIDTH],
+        num_attention_heads=[1, 1, 1],
+        key_dim=[KEYS, KEYS, KEYS],
+        depths=[1, 0, 0],
         output_hidden_states=True,
         hidden_size=WIDTH,
     )
 
 
-class Classifier(nn.Module):
-    """The tower with a head for the category and one for the severity of each effect."""
+class Stem(nn.Module):
+    """The convolutions of a tower alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, tower: LevitModel) -> None:
         super().__init__()
-        self.tower = LevitModel(tower_config())
-        self.trunk = nn.Sequential(nn.Linear(4 * WIDTH, 256), nn.GELU(), nn.Dropout(0.2))
-        self.category = nn.Linear(256, len(DEGRADATIONS))
-        self.presence = nn.Linear(256, len(LABELS))
-        self.severity = nn.Linear(256, len(LABELS))
+        self.convolutions = tower.patch_embeddings
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Take float (B, V, 3, S, S), the whole picture first; return logits (B, 6), (B, L) x 2."""
-        tokens = self.tower(pixels.flatten(0, 1)).last_hidden_state.float()
-        tokens = tokens.unflatten(0, pixels.shape[:2])
-        whole, details = tokens[:, 0], tokens[:, 1:].flatten(1, 2)
-        pooled = [whole.mean(1), whole.amax(1), details.mean(1), details.amax(1)]
-        hidden = self.trunk(torch.cat(pooled, dim=1))
-        return self.category(hidden), self.presence(hidden), self.severity(hidden)
+    def forward(self, views: Tensor) -> Tensor:
+        """Take float (N, 3, S, S), S any; return activations (N, T, C)."""
+        return functional.hardswish(self.convolutions(views))
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One picture of the training set on the disk."""
-
-    views: Path
-    category: int
-    effects: np.ndarray
-    """Severities of LABELS, float32 (L,)."""
-
-
-def samples(folder: Path) -> list[Sample]:
-    """Read the labels of every finished picture."""
-    found = []
-    for views in sorted(folder.glob("*.npy")):
-        record = json.loads(views.with_suffix(".json").read_text())
-        effects = np.array([record["effects"].get(name, 0.0) for name in LABELS], np.float32)
-        found.append(Sample(views, DEGRADATIONS.index(record["category"]), effects))
-    return found
-
-
-def shown_views(views: np.ndarray, details: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the whole picture shrunk and drawn cuts of drawn details, uint8 (V, S, S, 3)."""
-    side = DETAIL_SIDE
-    whole = Image.fromarray(views[0]).resize((side, side), Image.Resampling.BICUBIC)
-    shown = [np.asarray(whole)]
-    for index in 1 + rng.permutation(len(views) - 1)[:details]:
-        top, left = rng.integers(views.shape[1] - side + 1, size=2)
-        shown.append(views[index, top : top + side, left : left + side])
-    return np.stack(shown)
-
-
-def normalised(views: np.ndarray) -> Tensor:
-    """Turn uint8 (..., S, S, 3) into what the image processor gives: float (..., 3, S, S)."""
-    return torch.from_numpy(views).movedim(-1, -3).float().div(127.5).sub(1)
-
-
-def batches(
-    found: list[Sample], size: int, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield (pixels (B, V, 3, S, S), category (B,), effects (B, L)), shuffled and mirrored."""
-    order = rng.permutation(len(found))
-    for start in range(0, len(order) - size + 1, size):
-        chosen = [found[i] for i in order[start : start + size]]
-        pixels = []
-        for sample in chosen:
-            views = np.load(sample.views)
-            shown = shown_views(views, DETAILS_SHOWN, rng)
-            pixels.append(shown[:, :, ::-1] if rng.random() < 0.5 else shown)
-        yield (
-            normalised(np.stack(pixels)),
-            torch.tensor([sample.category for sample in chosen]),
-            torch.from_numpy(np.stack([sample.effects for sample in chosen])),
-        )
-
-
-def loss_of(outputs: tuple[Tensor, Tensor, Tensor], category: Tensor, effects: Tensor) -> Tensor:
-    """Cross-entropy of the category, of presence, and the error of severity where present."""
-    said, presence, severity = outputs
-    there = (effects >= 0.08).float()
-    wrong = (severity.sigmoid() - effects).abs() * there
-    return (
-        functional.cross_entropy(said, category, label_smoothing=0.05)
-        + functional.binary_cross_entropy_with_logits(presence, there)
-        + 2 * wrong.sum() / there.sum().clamp(min=1)
-    )
-
-
-@dataclass(kw_only=True)
-class Run:
-    """Where a training stands; all of it is in the checkpoint."""
-
-    model: Classifier
-    average: Classifier
-    """Running mean of the weights, which is what is kept: it is good at any moment."""
-    optimiser: torch.optim.Optimizer
-    epoch: int = 0
-    seen: int = 0
-    """Pictures shown so far."""
-
-    def save(self, path: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
-        partial = path.with_suffix(".partial")
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "average": self.average.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "epoch": self.epoch,
-                "seen": self.seen,
-            },
-            partial,
-        )
-        partial.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Continue from a checkpoint."""
-        state = torch.load(path, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.epoch, self.seen = state["epoch"], state["seen"]
-
-
-def train_tower(
-    training: Path, checkpoint: Path, *, pictures: int, seed: int, batch: int = 24
-) -> Classifier:
-    """Show the tower `pictures` pictures, and return the mean of its weights; resumes.
-
-    The learning rate depends on the pictures seen alone, so a busy machine changes nothing.
-    """
+def train_tower(training: Path, checkpoint: Path, *, pictures: int, seed: int) -> None:
+    """Teach a tower's convolutions to tell textures apart; resumes."""
     torch.manual_seed(seed)
-    model = Classifier()
-    average = Classifier()
-    average.load_state_dict(model.state_dict())
-    optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.05, fused=True)
-    run = Run(model=model, average=average.eval(), optimiser=optimiser)
-    if checkpoint.exists():
-        run.load(checkpoint)
-    while run.seen < pictures:
-        _epoch(run, samples(training), pictures, seed, batch)
-        run.save(checkpoint)
-    return run.average
+    tower = LevitModel(tower_config())
+    course = Course(pictures=pictures, batch=32, details=2, rate=2e-3, seed=seed, prepare=_cut)
+    train(Reader(Stem(tower), STEM_WIDTH), training, checkpoint, course)
 
 
-def trained(checkpoint: Path) -> Classifier:
-    """Return the mean of the weights as a checkpoint holds it."""
-    model = Classifier()
-    model.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
-    return model.eval()
+def trained_tower(checkpoint: Path) -> LevitModel:
+    """Return the tower with the convolutions that `train_tower` taught, to look at pictures."""
+    tower = LevitModel(tower_config())
+    reader = Reader(Stem(tower), STEM_WIDTH)
+    reader.load_state_dict(torch.load(checkpoint, weights_only=True)["model"])
+    gather(tower)
+    return tower.eval()
 
 
-def _epoch(run: Run, found: list[Sample], pictures: int, seed: int, batch: int) -> None:
-    """Show every picture once, or until `pictures` are seen in all."""
-    rng = np.random.default_rng([seed, run.epoch])
-    right = total = 0
-    running = 0.0
-    began = time.monotonic()
-    run.model.train()
-    for pixels, category, effects in batches(found, batch, rng):
-        for group in run.optimiser.param_groups:
-            group["lr"] = learning_rate(run.seen, pictures)
-        with torch.autocast("cpu", torch.bfloat16):
-            outputs = run.model(pixels)
-        said = tuple(part.float() for part in outputs)
-        loss = loss_of(said, category, effects)
-        run.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-        run.optimiser.step()
-        _follow(run.average, run.model, 0.99)
-        right += int((said[0].argmax(1) == category).sum())
-        running += float(loss.detach()) * len(category)
-        total += len(category)
-        run.seen += len(category)
-        if run.seen >= pictures:
-            break
-    run.epoch += 1
-    LOG.info(
-        "epoch %d: %d pictures seen, %.0f s, loss %.3f, category %.3f",
-        *(run.epoch, run.seen, time.monotonic() - began, running / total, right / total),
-    )
-
-
-def learning_rate(seen: int, pictures: int) -> float:
-    """Rise over 2,000 pictures, stay, and fall in a straight line over the last third."""
-    return PEAK_RATE * min(1.0, (seen + 100) / 2000, max(0.0, 1 - seen / pictures) * 3)
+def _cut(batch: Batch) -> Batch:
+    """Cut the same place out of all views of a batch; now and then upside down."""
+    slack = batch.pixels.shape[-1] - CUT
+    top, left = torch.randint(slack + 1, (2,)).tolist()
+    cut = batch.pixels[..., top : top + CUT, left : left + CUT]
+    return batch._replace(pixels=cut.flip(-2) if torch.rand(()) < 0.3 else cut)
 
 
 @torch.no_grad()
-def _follow(average: Classifier, model: Classifier, share: float) -> None:
-    """Move the running mean of weights and batch statistics towards the model."""
-    for slow, fast in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if slow.is_floating_point():
-            slow.lerp_(fast, 1 - share)
-        else:
-            slow.copy_(fast)
+def gather(tower: LevitModel) -> None:
+    """Set the layers behind the convolutions: an activation, then means over neighbourhoods.
+
+    The first halving also takes means that lean to where activations are strong: sparse streaks
+    and flakes would drown in a plain mean. With hs for hardswish, ``hs(x) - hs(-x) = x``: by that
+    a layer with a hardswish in its middle passes on what comes in, or applies that and no more.
+    """
+    for module in tower.encoder.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_mean.zero_()
+            module.running_var.fill_(1 - module.eps)
+    attention, activation, halving, after = tower.encoder.stages[0].layers
+    halving_again, after_again = tower.encoder.stages[1].layers
+    for silent in (
+        attention.module.projection,
+        *(a.module.linear_down for a in (after, after_again)),
+    ):
+        silent.linear.weight.zero_()
+    same = torch.eye(STEM_WIDTH)
+    activation.module.linear_up.linear.weight.copy_(torch.cat([same, -same]))
+    # x + hs(-x) = hs(x)
+    activation.module.linear_down.linear.weight.copy_(torch.cat([0 * same, same], dim=1))
+    _set_values(halving, [*range(STEM_WIDTH), *range(STEM_WIDTH)])
+    _set_values(halving_again, [*range(WIDTH)])
+    strong = halving.num_attention_heads // 2
+    _look_near(halving, slice(0, strong), reach=1, fall=math.log(2))
+    _look_near(halving, slice(strong, None), reach=REACH, fall=0.0)
+    _look_near(halving_again, slice(None), reach=1, fall=math.log(2))
+    _prefer_strong(halving, strong)
+
+
+def _set_values(layer: Any, channels: list[int]) -> None:
+    """Let output number i of an attention be its mean of the input channel ``channels[i]``."""
+    layer.queries.linear.weight.zero_()
+    width = layer.queries.linear.in_features
+    weights = layer.keys_values.linear.weight.zero_().view(layer.num_attention_heads, -1, width)
+    values = weights[:, layer.key_dim :]
+    projection = layer.projection.linear.weight.zero_()
+    for output, channel in enumerate(channels):
+        for place, sign in ((2 * output, 1.0), (2 * output + 1, -1.0)):
+            values[place // values.shape[1], place % values.shape[1], channel] = sign
+            projection[output, place] = sign
+
+
+def _look_near(layer: Any, heads: slice, *, reach: int, fall: float) -> None:
+    """Let heads see only what is within `reach`, each step counting less by e to the `fall`."""
+    new = layer.resolution_out
+    old = math.isqrt(layer.len_points)
+    away = (2 * torch.arange(new)[:, None] - torch.arange(old)).abs()
+    rows, columns = away[:, None, :, None], away[None, :, None, :]
+    bias = -fall * (rows + columns) + torch.where(
+        torch.maximum(rows, columns) > reach, OUT_OF_SIGHT, 0.0
+    )
+    layer.attention_biases[heads, layer.attention_bias_idxs.flatten()] = bias.flatten()
+
+
+def _prefer_strong(layer: Any, first: int) -> None:
+    """Let the heads from `first` on attend to where the activations of their group are strong."""
+    heads, keys = layer.num_attention_heads, layer.key_dim
+    weights = layer.keys_values.linear.weight.view(heads, -1, STEM_WIDTH)
+    for head in range(first, heads):
+        group = GROUP * (head - first)
+        weights[head, 0, group : group + GROUP] = SHARPNESS
+    layer.queries.batch_norm.bias.view(heads, keys)[first:, 0] = 1 / layer.scale

@@ -146,7 +146,8 @@ def test_an_endpoint(photos: Path, tmp_path: Path, server: ChatServer) -> None:
         (["{photos}", "--strategy", "fixed", "--category", "fog"], "no category 'fog'"),
         (["{photos}", "--model", "rules", "--template", "none.j2"], "no readable template"),
         (["{photos}/more/..", "--model", "rules", "--out", "{photos}/notes.txt"], "line 1"),
-        (["{photos}", "--endpoint", "localhost:1"], "no address"),
+        (["{photos}", "--endpoint", "localhost:1", "--model", "seer-1"], "no address"),
+        (["{photos}", "--endpoint", "http://localhost:1"], "--model NAME"),
     ],
 )
 def test_mistakes_are_explained(photos: Path, arguments: list[str], words: str) -> None:

@@ -17,9 +17,11 @@ def candidates(tmp_path: Path) -> Path:
     made = []
     for index, name in enumerate(["mixed-astronaut", "rain-canyon-wren"]):
         lq, gt = scene(name, "mixed")
-        good = make_candidate(root, f"s{index}-good", lq, gt, source_key=f"s{index}")
-        same = make_candidate(root, f"s{index}-same", lq, lq, source_key=f"s{index}")
-        made += [good, same]
+        for kind, target in (("good", gt), ("same", lq)):
+            key, source = f"s{index}-{kind}", f"s{index}"
+            made.append(
+                make_candidate(root, key, lq, target, source_key=source, degradation="mixed")
+            )
     return write_candidates(root, made)
 
 
@@ -98,6 +100,8 @@ def test_review_is_summarized_and_settles(candidates: Path, tmp_path: Path) -> N
         pair = f"{lines[0]['lq_sha256'][:12]}-{lines[0]['gt_sha256'][:12]}"
         row = {"key": "s0-good", "choice": choice, "reason": "text\x1b[2J", "pair": pair, "at": ""}
         path.write_text(json.dumps(row) + "\n")
+    run("qc", candidates, tmp_path / "out", "--no-text", "--stages", "metrics")
+    assert (tmp_path / "out/pairs.jsonl").exists()
     code, text, _ = run("review", candidates, "--summary")
     assert "ada: 1 of 4 decided (1 accept, 0 reject, 0 unsure)" in text
     assert "agreement over 1 shared pairs: 0% the same" in text
@@ -115,6 +119,7 @@ def test_review_is_summarized_and_settles(candidates: Path, tmp_path: Path) -> N
         "1",
     )
     assert "0 accepted, 2 rejected, 2 undecided" in text
+    assert not (tmp_path / "out/pairs.jsonl").exists(), "pairs of an earlier run were withdrawn"
     assert remarks.splitlines()[-1].startswith("next: ggt review ")
 
 

@@ -153,3 +153,12 @@ def test_killed_it_goes_on_and_ends_with_the_same_files(model: Path, tmp_path: P
         assert (out / path.name).read_bytes() == path.read_bytes()
     assert {name: (out / name).stat().st_mtime_ns for name in made} == made
     assert not list(out.glob(".*.partial"))
+
+
+def test_without_a_model_the_embedded_one_restores(photos: Path, tmp_path: Path) -> None:
+    command = ["restore", str(photos / "a.jpg"), str(tmp_path / "a.png"), "--device", "cpu"]
+    done = CliRunner().invoke(app, [*command, "--page", str(tmp_path / "page.html")])
+    assert (done.exit_code, done.stdout) == (0, "1 restored, 0 there already, 0 failed\n")
+    with Image.open(tmp_path / "a.png") as made:
+        assert made.size == (61, 47)
+    assert "restored by embedded" in (tmp_path / "page.html").read_text(encoding="utf-8")

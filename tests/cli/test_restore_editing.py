@@ -155,3 +155,8 @@ def test_a_restorer_that_is_not_asked_anything_says_so(photos: Path, tmp_path: P
     done = restore(tmp_path / "model", photos, tmp_path / "out", "--prompt", "Mend it.")
     assert isinstance(done.exception, UsageError)
     assert "takes no instruction" in done.exception.message
+
+
+def test_nobody_watches_so_no_bars_are_drawn(model: Path, photos: Path, tmp_path: Path) -> None:
+    done = restore(model, photos, tmp_path / "out")
+    assert (done.exit_code, done.stderr) == (0, "")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ggt_hf.restoration.embedded import embedded_revision
 from ggt_hf.stages import read_candidates, read_rows
 from tests.making import encoded, picture
 from tests.synthesis.service import Asked, Service, running
@@ -55,6 +56,17 @@ def test_the_category_is_that_of_a_folder_or_its_lack_is_told(photos: Path, tmp_
     (photos / "haze").rename(photos / "mine")
     done = ggt(photos / "mine", tmp_path / "bare", "--editor", "classical", "--limit", 2)
     assert "2 have no category" in done.stderr
+
+
+def test_the_embedded_restorer_is_an_editor(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = ggt(photos, out, "--editor", "embedded", "--limit", 1, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    (made,) = read_candidates(out / "candidates.jsonl")
+    assert (made.editor_id, made.editor_revision) == (
+        "ggt-hf/embedded-restorer",
+        embedded_revision(),
+    )
 
 
 def test_a_failure_is_told_with_its_reason_and_the_next_step(photos: Path, tmp_path: Path) -> None:
@@ -190,6 +202,7 @@ def test_ctrl_c_keeps_what_is_under_way(photos: Path, tmp_path: Path) -> None:
         (["--editor", "classical", "--prompts", "none.jsonl"], "no file of prompts"),
         (["--editor", "classical", "--candidates", "2"], "whatever the seed"),
         (["--editor", "classical", "--set", "x"], "NAME=VALUE"),
+        (["--editor", "embedded", "--set", "x=1"], "no settings"),
         (["--editor", "gpt-image-2", "--max-cost", "1"], "Nobody said what an answer"),
         (["--editor", "nano-banana-2", "--max-cost", "nan"], "no amount of US dollars"),
         (["--editor", "org/none"], "cannot be fetched"),

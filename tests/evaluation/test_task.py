@@ -54,7 +54,7 @@ def test_a_paired_task_refuses_pictures_alone(tmp_path):
 def test_a_picture_without_partner_stops_the_task(tmp_path):
     pairs = make_pairs(tmp_path / "pairs")
     (pairs / "rain/GT/p0.png").unlink()
-    with pytest.raises(SourceError, match=r"make no pair.*p0"):
+    with pytest.raises(SourceError, match=r"makes no pair \(problems: 1\).*p0"):
         list_cases(task_of(str(pairs)))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ggt_hf.errors import UsageError
 from ggt_hf.quality import default_thresholds, gate
-from ggt_hf.quality.metric_gate import broken
+from ggt_hf.quality.metric_gate import GATE, broken
 from ggt_hf.quality.planes import Picture
 from ggt_hf.quality.planting import FAULT_KINDS, FaultKind, plant
 from ggt_hf.quality.scores import SCORES
@@ -38,6 +38,8 @@ FOUND_BY = {
     "shift": {"shift"},
     "scale": {"scale"},
     "rotation": {"rotation"},
+    "hue_drift": {"hue"},
+    "color_cast": {"tint"},
     "unchanged": {"psnr_to_input", "detail_kept"},
     "black": {"brightness", "contrast", "support"},
     "flat": {"contrast", "support"},
@@ -57,6 +59,13 @@ def test_a_planted_fault_is_refused_for_its_own_reason(kind: FaultKind, seed: in
     assert named, check.reason
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4, 5])
+def test_a_warp_of_more_than_three_pixels_is_refused(seed: int) -> None:
+    planted = plant("local_warp", *scene("mixed-astronaut", "mixed"), OTHER, seed=seed)
+    assert planted.size > 3
+    assert "it is warped (warp " in checked(planted.lq, planted.gt, "mixed").reason
+
+
 @pytest.mark.parametrize("kind", FAULT_KINDS)
 def test_every_score_has_a_name_and_a_finite_value(kind: FaultKind) -> None:
     planted = plant(kind, *scene("mixed-astronaut", "snow"), OTHER, seed=1)
@@ -73,7 +82,7 @@ def test_a_decision_names_the_number_and_the_limit() -> None:
     assert "it is shifted (shift 5" in check.reason
     assert "px, at most " in check.reason
     assert "text was not read (as asked)" in check.reason
-    assert check.judged_by == f"ggt_hf.metric_gate/1 {default_thresholds().name}"
+    assert check.judged_by == f"{GATE} {default_thresholds().name}"
 
 
 def test_the_same_pair_is_judged_the_same_way_in_every_process() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from ggt_hf.restoration.export import export_pipeline  # noqa: E402
 from ggt_hf.restoration.pipelines.registry import EDITING, editing_class  # noqa: E402
 from ggt_hf.restoration.tiling import grid  # noqa: E402
 from ggt_hf.synthesis.editors.families import FAMILIES  # noqa: E402
+from tests.hub_server.loopback import Hub  # noqa: E402
 from tests.making import picture  # noqa: E402
 from tests.restoration.editing import RULES, let_edit, restorer, saved_lora, seeded  # noqa: E402
 from tests.restoration.restorers import chart, shift_of  # noqa: E402
@@ -140,6 +140,14 @@ def test_tiles_begin_from_the_same_noise_where_they_overlap(
     assert not torch.equal(first, second)
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("name", tiny.BUILDERS)
+def test_each_family_restores_tiles_in_half_precision(name: str) -> None:
+    made = restorer(name).to(dtype=torch.bfloat16)
+    given = picture(3, 160, 128)
+    assert pixels(made, given, tile=128, overlap=64).shape == given.shape
+
+
 def cells(latents: Any, name: str) -> Any:
     """Latents as (rows, columns, channels) of one picture."""
     if name == "flux_kontext":
@@ -230,7 +238,7 @@ def test_an_answer_that_is_no_picture_is_refused(monkeypatch: pytest.MonkeyPatch
         ({"tile": 10}, "tile must be"),
         ({"color_fix": "magic"}, "color_fix must be"),
         ({"output_type": "jpeg"}, "output_type must be"),
-        ({"strenght": 1}, "takes no strenght; it takes"),
+        ({"guidance": 1}, "takes no guidance; it takes"),
     ],
 )
 @pytest.mark.usefixtures("small")
@@ -238,6 +246,8 @@ def test_what_cannot_be_meant_is_named(call: dict[str, Any], words: str) -> None
     with pytest.raises(ValueError, match=words):
         restorer("flux2_klein")(picture(0, 64, 64), **call)
 
+
+REPO = "ggt/editing-restorer"
 
 WITHOUT_OURS = """
 import sys
@@ -255,20 +265,39 @@ np.save(result, np.asarray(made.images[0]))
 """
 
 
-def test_an_exported_one_needs_no_package_of_ours(tmp_path: Path) -> None:
+def test_an_exported_one_needs_no_package_of_ours(hub: Hub, tmp_path: Path) -> None:
     made = restorer("flux2_klein")
     given = picture(3, 200, 144)
     np.save(tmp_path / "given.npy", given)
     export_pipeline(made, tmp_path / "model")
-    command = [sys.executable, "-c", WITHOUT_OURS, tmp_path / "model", tmp_path / "given.npy"]
+    hub.api().create_repo(REPO)
+    hub.api().upload_folder(repo_id=REPO, folder_path=tmp_path / "model")
     ran = subprocess.run(
-        [*map(str, command), str(tmp_path / "result.npy")],
-        capture_output=True, text=True, timeout=200, cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [sys.executable, "-c", WITHOUT_OURS, REPO, "given.npy", "result.npy"],
+        capture_output=True, text=True, timeout=250, cwd=tmp_path,
+        env=hub.env() | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
     torch.set_num_threads(1)
     wanted = pixels(made, given, tile=128, overlap=32)
     assert np.array_equal(np.load(tmp_path / "result.npy"), wanted)
-    back = type(made).from_pretrained(tmp_path / "model")
-    assert back.prompt == "Remove the rain."
+    # Our class takes the numbers of the same repository, and none of its code.
+    assert type(made).from_pretrained(REPO).prompt == "Remove the rain."
+
+
+@pytest.mark.usefixtures("small")
+def test_each_step_can_be_watched_and_each_tile() -> None:
+    made = restorer("flux2_klein")
+    steps, tiles = [], []
+
+    def watch(pipeline: Any, step: int, timestep: Any, kept: dict[str, Any]) -> dict[str, Any]:
+        steps.append(step)
+        return kept
+
+    given = picture(3, 208, 64)
+    pixels(
+        made, given, overlap=48, overview=False, callback_on_step_end=watch,
+        callback_on_tile_end=lambda pipeline, done, total: tiles.append((done, total)),
+    )  # fmt: skip
+    assert tiles == [(done, len(tiles)) for done in range(1, len(tiles) + 1)]
+    assert steps == [0, 1] * len(tiles)

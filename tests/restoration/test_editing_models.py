@@ -16,6 +16,7 @@ pytest.importorskip("peft")
 from ggt_hf.errors import ModelError, ReadError, UsageError  # noqa: E402
 from ggt_hf.restoration.editing import EditingOptions  # noqa: E402
 from ggt_hf.restoration.loading import load_restorer  # noqa: E402
+from tests.hub_server.accounts import BOB  # noqa: E402
 from tests.hub_server.loopback import Hub, Mode  # noqa: E402
 from tests.making import picture  # noqa: E402
 from tests.restoration.editing import restorer, saved_lora, seeded  # noqa: E402
@@ -82,7 +83,7 @@ def test_a_lora_that_names_no_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="no card that names its base_model"):
         load_restorer(tmp_path)
     (tmp_path / "README.md").write_text("---\nbase_model: nobody/nothing\n---\n")
-    with pytest.raises(ReadError, match="LoRA of nobody/nothing"):
+    with pytest.raises(ReadError, match="nobody/nothing cannot be fetched"):
         load_restorer(tmp_path)
 
 
@@ -105,7 +106,7 @@ def test_what_is_no_editing_model_is_named(index: Any, words: str, tmp_path: Pat
 
 def test_other_restorers_take_no_lora(tmp_path: Path) -> None:
     tiny_pipeline().save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="takes no LoRA"):
+    with pytest.raises(UsageError, match="not known as an instruction-editing model"):
         load_restorer(tmp_path, device="cpu", editing=EditingOptions(lora="a/b"))
 
 
@@ -113,3 +114,16 @@ def test_offloading_needs_an_accelerator(tmp_path: Path) -> None:
     restorer("flux2_klein").save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="Offloading frees the memory"):
         load_restorer(tmp_path, device="cpu", editing=EditingOptions(offload="model"))
+    for offload in ("none", "model", "sequential"):
+        with pytest.raises(UsageError, match="'cuda:77' cannot be used here"):
+            load_restorer(
+                tmp_path, device="cuda:77", editing=EditingOptions(dtype="float32", offload=offload)
+            )
+
+
+def test_a_gated_model_says_what_to_do(hub: Hub) -> None:
+    hub.api().create_repo(BASE)
+    hub.api().update_repo_settings(BASE, gated="manual")
+    with pytest.raises(ReadError, match="accepted its terms") as caught:
+        load_restorer(BASE, token=BOB, editing=EditingOptions(lora="a/b"))
+    assert "hf auth login" in caught.value.hint

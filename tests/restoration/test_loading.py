@@ -30,7 +30,7 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_repository_is_named(hub: Hub) -> None:
-    with pytest.raises(ReadError, match="ggt/nothing holds no restorer"):
+    with pytest.raises(ReadError, match="ggt/nothing cannot be fetched"):
         load_restorer("ggt/nothing")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,8 @@ def test_pictures_of_unlike_sizes_and_kinds_go_together() -> None:
     assert [image.size for image in images] == [(40, 30), (50, 20), (40, 30), (40, 30)]
     assert np.array_equal(np.asarray(images[0]), np.asarray(images[3]))
     assert len(pipeline(np.stack([array, array])).images) == 2
+    with warnings.catch_warnings(action="error"):
+        pipeline(np.asarray(Image.fromarray(array)))  # read-only
     assert pipeline(array, output_type="np").images[0].dtype == np.float32
     assert pipeline(array, output_type="pt", return_dict=False)[0][0].shape == (3, 30, 40)
 
@@ -70,7 +73,7 @@ def test_strength_goes_from_the_input_to_the_restored() -> None:
         np.asarray(pipeline(given, strength=share).images[0]).astype(int) for share in (0, 0.5, 1)
     )
     assert np.array_equal(none, given)
-    assert np.abs(half - (given + full) / 2).max() <= 1
+    assert np.abs(half - (given + full) / 2).max() <= 2
 
 
 def test_colour_fixes_bring_the_mean_back() -> None:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ggt_hf.restoration import tiling
-from ggt_hf.restoration.network import thumbnail
-from ggt_hf.restoration.tiling import grid, reduced, reflected, run_tiled, tile_size
+from ggt_hf.restoration.tiling import grid, reflected, run_tiled, tile_size
 
 
 def random_picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -76,11 +75,6 @@ def test_results_outside_the_range_are_clamped() -> None:
 def test_places_beyond_the_end_mirror_the_picture() -> None:
     assert reflected(2, 6, 5).tolist() == [2, 3, 4, 3, 2, 1]
     assert reflected(0, 3, 1).tolist() == [0, 0, 0]
-
-
-def test_reduced_equals_pooling_of_the_whole() -> None:
-    picture = random_picture(150, 333)
-    torch.testing.assert_close(reduced(picture), thumbnail(picture[None].float() / 255))
 
 
 def test_tiles_shrink_with_the_memory_but_not_to_nothing() -> None:

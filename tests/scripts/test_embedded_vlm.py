@@ -36,7 +36,7 @@ def run(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Ru
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    for seed in range(3):
+    for seed in (1, 2, 6):  # The last one, by its name, is watched.
         (folder / f"{seed}.png").write_bytes(encoded(picture(seed, 560, 540)))
     return folder
 
@@ -48,9 +48,11 @@ def test_the_whole_making_in_small(run: Run, photos: Path, tmp_path: Path) -> No
     (work / "train" / "000003.npy").unlink()
     run("simulate", photos, "--work", work, "--count", 24)
     assert {path.name: path.read_bytes() for path in (work / "train").iterdir()} == made
-    run("tower", "--work", work, "--pictures", 24)
-    assert "epoch 2: 48 pictures seen" in run("tower", "--work", work, "--pictures", 48)
-    run("language", "--work", work, "--out", out, "--looks", 3, "--epochs", 1)
+    tower = ("tower", "--work", work)
+    run(*tower, "--pictures", 17)
+    resumed = run(*tower, "--pictures", 34)
+    assert "34 pictures seen" in resumed and "17 pictures" not in resumed
+    run("language", "--work", work, "--out", out, "--looks", 3, "--epochs", 60)
     (photos / "real.png").write_bytes(encoded(picture(9, 200, 150)))
     with (photos / "photos.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -61,14 +63,37 @@ def test_the_whole_making_in_small(run: Run, photos: Path, tmp_path: Path) -> No
 
 def test_the_tokenizer_knows_every_answer_by_heart() -> None:
     from scripts.embedded_vlm.language import make_tokenizer, target
-    from scripts.embedded_vlm.tower import Sample
+    from scripts.embedded_vlm.pictures import Sample
 
     tokenizer = make_tokenizer()
     rng = np.random.default_rng(1)
     for category in range(6):
         effects = (rng.random(13) * (rng.random(13) < 0.4)).astype(np.float32)
-        text = target(Sample(Path("x.npy"), category, effects))
+        text = target(Sample(Path("x.npy"), "x", category, effects))
         ids = tokenizer.encode(text)
         assert tokenizer.decode(ids) == text
         assert len(ids) <= 4 + 6 * np.count_nonzero(effects >= 0.08)
         assert read_json(text, OBSERVATION_SCHEMA)[1] is None
+
+
+def test_behind_its_convolutions_the_tower_takes_means() -> None:
+    """Plain means near each of the 4 x 4 tokens, and means that lean to what is strong there."""
+    import torch
+    from torch.nn.functional import hardswish
+    from transformers import LevitModel
+
+    from scripts.embedded_vlm.tower import STEM_WIDTH, WIDTH, gather, tower_config
+
+    torch.manual_seed(0)
+    tower = LevitModel(tower_config()).eval()
+    gather(tower)
+    even = torch.randn(STEM_WIDTH).expand(1, 196, STEM_WIDTH)
+    flake = torch.zeros(1, 14, 14, STEM_WIDTH)
+    flake[:, 0, 0] = 3.0
+    with torch.no_grad():
+        seen = tower.encoder(even).last_hidden_state
+        plain, strong = tower.encoder(flake.flatten(1, 2)).last_hidden_state.split(STEM_WIDTH, 2)
+    assert seen.shape == (1, 16, WIDTH)
+    assert torch.allclose(seen, hardswish(even[:, :16]).repeat(1, 1, 2), atol=1e-5)
+    assert 0.1 < plain[0, 0, 0] < 1 < strong[0, 0, 0]
+    assert plain[0, 1:].abs().max() < 1e-5 and strong[0, -1].abs().max() < 1e-5

@@ -6,64 +6,22 @@ whatever cause, is not built again; the result is the same, byte for byte.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from dataclasses import replace
 from pathlib import Path
 
-from ggt_hf.data.building.checking import Checked, checked
-from ggt_hf.data.building.planning import DEFAULT_SHARD_SIZE, BuildOptions, ShardPlan, plan_shards
-from ggt_hf.data.building.rewriting import (
-    SEEKABLE_PATH,
-    NotSeekable,
-    left_lines,
-    read_left,
-    require_rewriter,
-)
-from ggt_hf.data.building.shards import ShardWriter
+from ggt_hf.data.building.planning import DEFAULT_SHARD_SIZE, BuildOptions, plan_shards
+from ggt_hf.data.building.reports import BuildReport, Rehearsal
+from ggt_hf.data.building.rewriting import read_left, require_rewriter
 from ggt_hf.data.building.soundness import CheckLevel
 from ggt_hf.data.building.sources import Labels, Listing, PairSource, Problem, read_source, refusal
 from ggt_hf.data.building.sources.problems import SHOWN
-from ggt_hf.data.building.staging import BuiltShard, Staging, present, staging, write_durably
-from ggt_hf.data.building.unchanged import DROPPED_PATH, is_built, read_report, report_lines
-from ggt_hf.data.format.attribution import read_attributions
-from ggt_hf.data.format.card import render_dataset_card
-from ggt_hf.data.format.manifest import DatasetInfo, Manifest, dataset_info
-from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
+from ggt_hf.data.building.staging import Staging, present, staging, write_durably
+from ggt_hf.data.building.unchanged import is_built, read_report, report_lines
+from ggt_hf.data.building.writing import complete, results_of, write_shards
+from ggt_hf.data.format.manifest import DatasetInfo
 from ggt_hf.errors import SourceError, UsageError, WriteError
-from ggt_hf.progress import Advance, bar
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rehearsal:
-    """What a build would do."""
-
-    shards: tuple[ShardPlan, ...]
-    """The plan, without the pairs that would be refused or dropped."""
-    problems: tuple[Problem, ...]
-    """What would be refused, or dropped."""
-    remarks: tuple[str, ...]
-    """What the user should know, though nothing is wrong."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildReport:
-    """What a build did."""
-
-    info: DatasetInfo
-    """The dataset at OUT."""
-    dropped: tuple[Problem, ...]
-    """What was left out."""
-    remarks: tuple[str, ...]
-    """What the user should know, though nothing is wrong."""
-    unchanged: bool
-    """The very same dataset was there already, and was not touched."""
-    num_reused_shards: int
-    """Shards that an earlier, interrupted run had finished."""
-    left: tuple[NotSeekable, ...] | None
-    """Pictures that could not be made seekable; ``None`` where none was to be."""
 
 
 def build_dataset(  # noqa: PLR0913 - the one door: each argument is a flag of `ggt build`
@@ -222,7 +180,7 @@ def _build_in(place: Staging, listing: Listing, options: BuildOptions) -> BuildR
     pairs, dropped, num_reused = listing.pairs, [*listing.problems], 0
     while pairs:
         plans = plan_shards(pairs, options.shard_size)
-        built, problems, num_reused = _write_shards(place, plans, options)
+        built, problems, num_reused = write_shards(place, plans, options)
         if not problems:
             break
         if not options.drop_bad:
@@ -238,7 +196,7 @@ def _build_in(place: Staging, listing: Listing, options: BuildOptions) -> BuildR
             hint="List all of them with --dry-run.",
         )
     left = tuple(sorted(picture for shard in built for picture in shard.left))
-    info = _complete(place, built, dropped, left if options.seekable else None)
+    info = complete(place, built, dropped, left if options.seekable else None)
     return BuildReport(
         info=info,
         dropped=tuple(sorted(dropped)),
@@ -249,86 +207,9 @@ def _build_in(place: Staging, listing: Listing, options: BuildOptions) -> BuildR
     )
 
 
-def _write_shards(
-    place: Staging, plans: Sequence[ShardPlan], options: BuildOptions
-) -> tuple[list[BuiltShard], list[Problem], int]:
-    """Return the shards of `plans`, the problems met, and how many shards were there already."""
-    place.keep_only(plan.path for plan in plans)
-    marks = {plan.path: plan.fingerprint(options) for plan in plans}
-    built = {path: place.finished(path, mark) for path, mark in marks.items()}
-    missing = [plan for plan in plans if built[plan.path] is None]
-    _refuse_full_disk(place, missing)
-    problems: list[Problem] = []
-    pairs = [pair for plan in missing for pair in plan.pairs]
-    with bar("Building", len(pairs), quiet=options.quiet) as advance:
-        results = _counted(checked(pairs, options), advance)
-        for plan in missing:
-            shard = _write_shard(place, plan, islice(results, len(plan.pairs)), problems)
-            if shard:
-                place.record(plan.path, marks[plan.path], shard)
-                built[plan.path] = shard
-    return [shard for shard in built.values() if shard], problems, len(plans) - len(missing)
-
-
-def _counted(results: Iterator[Checked], advance: Advance) -> Iterator[Checked]:
-    for result in results:
-        advance()
-        yield result
-
-
-def _write_shard(
-    place: Staging,
-    plan: ShardPlan,
-    results: Iterator[Checked],
-    problems: list[Problem],
-) -> BuiltShard | None:
-    """Write one shard; one with a problem is checked to its end, but not kept."""
-    writer = ShardWriter(place.dataset, plan.path)
-    left: list[NotSeekable] = []
-    known = len(problems)
-    try:
-        for result in results:
-            if isinstance(result, Problem):
-                problems.append(result)
-            elif len(problems) == known:
-                writer.add(result.pair)
-                left.extend(result.left)
-        if len(problems) > known:
-            return None
-        info, rows = writer.finish()
-        return BuiltShard(info=info, rows=rows, left=left)
-    finally:
-        writer.abandon()
-
-
-def _complete(
-    place: Staging,
-    built: Sequence[BuiltShard],
-    dropped: Sequence[Problem],
-    left: Sequence[NotSeekable] | None,
-) -> DatasetInfo:
-    """Write what stands beside the shards, ``meta/info.json`` last, and show the dataset."""
-    rows = chain.from_iterable(shard.rows for shard in built)
-    manifest = Manifest.from_rows(rows)
-    manifest_bytes = manifest.to_parquet()
-    info = dataset_info(manifest_bytes, [shard.info for shard in built])
-    attributions = read_attributions(place.dataset, manifest)
-    card = render_dataset_card(info, manifest, attributions=attributions)
-    write_durably(place.dataset / MANIFEST_PATH, manifest_bytes)
-    write_durably(place.dataset / CARD_PATH, card.encode())
-    if dropped:
-        write_durably(place.dataset / DROPPED_PATH, report_lines(dropped))
-    if left is not None:
-        write_durably(place.dataset / SEEKABLE_PATH, left_lines(left))
-    write_durably(place.dataset / INFO_PATH, info.to_json())
-    place.publish()
-    return info
-
-
 def _check(pairs: Sequence[PairSource], options: BuildOptions) -> list[Problem]:
-    with bar("Checking", len(pairs), quiet=options.quiet) as advance:
-        results = _counted(checked(pairs, options), advance)
-        return [result for result in results if isinstance(result, Problem)]
+    results = results_of(pairs, options, "Checking")
+    return [result for result in results if isinstance(result, Problem)]
 
 
 def _remarks(listing: Listing) -> tuple[str, ...]:
@@ -345,16 +226,6 @@ def _refusal(place: Staging, problems: Sequence[Problem]) -> SourceError:
         report = place.folder / "problems.jsonl"
         write_durably(report, report_lines(problems))
     return refusal(sorted(problems), report=str(report) if report else None)
-
-
-def _refuse_full_disk(place: Staging, missing: Sequence[ShardPlan]) -> None:
-    needed = sum(plan.num_bytes for plan in missing)
-    free = shutil.disk_usage(place.folder).free
-    if needed > free:
-        raise WriteError(
-            f"{place.out} needs {needed:,} bytes more, and its disk has {free:,} left.",
-            hint="Make room or give another OUT, then run the same command again.",
-        )
 
 
 @contextmanager

@@ -7,6 +7,7 @@
         <commit>/meta/..., README.md          small files
         <commit>/data/.../SHARD.tar           a whole shard, proven by its SHA-256 (.seal beside it)
         <commit>/data/.../SHARD.tar.parts/    byte ranges: <offset>-<length>
+        <commit>/data/.../SHARD.tar.location  its URL, until it expires (`remote.locations`)
 
 Every file appears whole, by a rename. Small files and byte ranges end in a checksum, compared at
 their first use in each process; a whole shard is sealed with its size and time. What a crash or a
@@ -48,6 +49,11 @@ def default_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HOME) / "ggt"
+
+
+def cached_name(repo: str) -> str:
+    """Return the folder in a cache that belongs to a dataset repository."""
+    return "datasets--" + repo.replace("/", "--")
 
 
 class DiskCache:
@@ -116,6 +122,8 @@ class DiskCache:
 
     def put(self, name: str, content: bytes) -> None:
         """Store `content` as `name`; nothing is stored where it cannot be."""
+        if not self.has_room_for(len(content)):
+            return
         checksum = zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little")
         with self._caching(name, len(content)), self.partial(name) as partial:
             with partial.open("wb") as stream:
@@ -170,8 +178,6 @@ class DiskCache:
 
     @contextmanager
     def _caching(self, name: str, num_bytes: int) -> Iterator[None]:
-        if not self.has_room_for(num_bytes):
-            return
         try:
             yield
             self._account(num_bytes)

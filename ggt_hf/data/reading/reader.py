@@ -63,7 +63,7 @@ def open_dataset(
         return _open_folder(Path(where).expanduser())
     store = cache if isinstance(cache, DiskCache) else DiskCache() if cache else None
     hub = HubClient(endpoint, token, retry or RetryPolicy())
-    source = HubFiles(hub, repo, pin(hub, repo, named, store))
+    source = HubFiles(hub, repo, pin(hub, repo, named, store), store)
     files = RemoteFiles(source, store)
     info, manifest = open_meta(files)
     return PairStore(

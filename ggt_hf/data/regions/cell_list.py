@@ -36,19 +36,24 @@ def jpeg_index(data: bytes) -> bytes | None:
     return None if ends is None else _row_lengths(ends).astype("<u4").tobytes()
 
 
-def with_cell_list(data: bytes) -> bytes:
-    """Return a JPEG with the list of its cells in its header.
+def list_cells(data: bytes) -> bytes:
+    """Return the list that a JPEG's header should hold.
 
-    It comes back as it is where a list would tell nothing that the index does not, where a row is
-    too long for it, and where restart markers do not stand on a grid.
+    It is empty where a list would tell nothing that the index does not, where a row is too long
+    for it, and where restart markers do not stand on a grid.
     """
     ends = _all_ends(data)
     if ends is None or ends.shape[1] == 1:
-        return data
+        return b""
     lengths = _row_lengths(ends)
     if lengths.max() > np.iinfo(np.uint16).max:
-        return data
-    content = (ends - (np.cumsum(lengths) - lengths)[:, None]).astype("<u2").tobytes()
+        return b""
+    return (ends - (np.cumsum(lengths) - lengths)[:, None]).astype("<u2").tobytes()
+
+
+def with_cell_list(data: bytes) -> bytes:
+    """Return a JPEG with the list of its cells in its header, as it is where there is none."""
+    content = list_cells(data)
     parts = (content[at : at + _MAX_CONTENT] for at in range(0, len(content), _MAX_CONTENT))
     at = metadata_end(data)
     return b"".join((data[:at], *map(_segment, parts), data[at:]))

@@ -66,7 +66,7 @@ def decode_region(
         UsageError: `region` leaves the picture.
         MissingExtraError: a JPEG, and simplejpeg is not installed.
     """
-    index = index or _index_of(data)
+    index = index or seek_index(data)
     pixels = _from_index(data, region, index, name) if index else None
     if pixels is None and data[:2] == _SOI:
         pixels = _jpeg_region(data, region, name)
@@ -120,8 +120,8 @@ def _jpeg_region(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | 
     return None if pixels is None else turn.upright(pixels)
 
 
-def _index_of(data: bytes) -> bytes | None:
-    """Return the index of a picture that is seekable, or ``None``."""
+def seek_index(data: bytes) -> bytes | None:
+    """Return the `regions.parts` index of an encoded picture; ``None`` if it is not seekable."""
     if data[:8] == SIGNATURE:
         return strip_index(data)
     return jpeg_index(data) if data[:2] == _SOI else None

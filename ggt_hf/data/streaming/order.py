@@ -18,6 +18,8 @@ from ggt_hf.errors import UsageError
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
+_KEPT_WINDOWS = 8
+"""Windows kept by a block shuffle: batches that are made at the same time lie in one or two."""
 
 
 def hashed(values: NDArray[np.uint64], salt: int) -> NDArray[np.uint64]:
@@ -46,38 +48,52 @@ def true_shuffle(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.argsort(hashed(np.arange(count, dtype=np.uint64), salt("pair", seed, epoch)))
 
 
-def block_shuffle(
-    count: int, seed: int, epoch: int, *, block: int, window: int
-) -> NDArray[np.int64]:
-    """Return a permutation that reads runs of neighbours together.
+class BlockShuffle:
+    """A permutation of ``range(count)`` that reads runs of neighbours together.
 
     The rows are cut into blocks of `block` neighbours, the blocks are shuffled over the whole
     set, and the pairs of each `window` blocks in turn are shuffled among themselves. A reader
     then works on `window` short stretches of shards at a time. A larger window is more random,
     a larger block more sequential; ``block=1`` is a true shuffle.
 
+    Windows are shuffled when they are asked for, so that the first row anywhere costs one window
+    and not a sort of everything. Not thread-safe.
+
     Raises:
         UsageError: `block` or `window` below 1.
     """
-    if block < 1 or window < 1:
-        raise UsageError(
-            f"block and window must be at least 1, got {block} and {window}.",
-            hint="Pass shuffle=True for a true shuffle.",
-        )
-    blocks = true_shuffle(-(-count // block), seed, epoch)
-    rank = np.empty_like(blocks)
-    rank[blocks] = np.arange(len(blocks))
-    rows = np.arange(count, dtype=np.int64)
-    keys = hashed(rows.astype(np.uint64), salt("window", seed, epoch))
-    return _sorted_in_groups((rank // window)[rows // block], keys)
 
+    def __init__(self, count: int, seed: int, epoch: int, *, block: int, window: int) -> None:
+        if block < 1 or window < 1:
+            raise UsageError(
+                f"block and window must be at least 1, got {block} and {window}.",
+                hint='Pass shuffle="pairs" for a true shuffle.',
+            )
+        self._count, self._block, self._window = count, block, window
+        self._salt = salt("window", seed, epoch)
+        self._blocks = true_shuffle(-(-count // block), seed, epoch)
+        # The last block may be short, and with it the window that has it.
+        self._missing = len(self._blocks) * block - count
+        last = np.flatnonzero(self._blocks == len(self._blocks) - 1)
+        self._short = int(last[0]) // window if len(last) else 0
+        self._shuffled: dict[int, NDArray[np.int64]] = {}
 
-def _sorted_in_groups(groups: NDArray[np.int64], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the rows by group, and by key within a group; no key comes twice."""
-    bits = np.uint64(int(groups.max(initial=0)).bit_length())
-    # One sort of one number: the group in front of the key, which loses its last bits to it.
-    both = (groups.astype(np.uint64) << (np.uint64(64) - bits)) | (keys >> bits) if bits else keys
-    order = np.argsort(both)
-    found = both[order]
-    is_tied = bool((found[1:] == found[:-1]).any())
-    return np.lexsort((keys, groups)) if is_tied else order
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, position: int) -> int:
+        size = self._block * self._window
+        number, place = divmod(position, size)
+        if self._missing and position >= (self._short + 1) * size - self._missing:
+            number, place = divmod(position + self._missing, size)
+        if number not in self._shuffled:
+            if len(self._shuffled) == _KEPT_WINDOWS:
+                del self._shuffled[next(iter(self._shuffled))]
+            self._shuffled[number] = self._shuffle(number)
+        return int(self._shuffled[number][place])
+
+    def _shuffle(self, number: int) -> NDArray[np.int64]:
+        blocks = self._blocks[number * self._window : (number + 1) * self._window]
+        rows = (blocks[:, None] * self._block + np.arange(self._block)).ravel()
+        rows = rows[rows < self._count]
+        return rows[np.argsort(hashed(rows.astype(np.uint64), self._salt))]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ggt_hf.data.regions import Read, Region, read_region
 from ggt_hf.data.streaming.batches import PairSample, Slots
 from ggt_hf.data.streaming.columns import PairColumns, PairPlace
-from ggt_hf.data.streaming.order import block_shuffle, true_shuffle
+from ggt_hf.data.streaming.order import BlockShuffle, true_shuffle
 from ggt_hf.data.streaming.transforms import Geometry, RandomGeometry
 from ggt_hf.errors import IntegrityError, UsageError
 
@@ -68,7 +68,7 @@ class DatasetPairs:
         self._seed = seed
         self._verify = verify
         self._lock = threading.Lock()
-        self._order: tuple[int, NDArray[np.int64]] | None = None
+        self._order: tuple[int, NDArray[np.int64] | BlockShuffle] | None = None
         self._refuse_empty_or_small()
 
     def __len__(self) -> int:
@@ -126,9 +126,9 @@ class DatasetPairs:
                 self._order = epoch, self._permutation(epoch)
             return int(self._order[1][position])
 
-    def _permutation(self, epoch: int) -> NDArray[np.int64]:
+    def _permutation(self, epoch: int) -> NDArray[np.int64] | BlockShuffle:
         if self._shuffle == "blocks":
-            return block_shuffle(len(self), self._seed, epoch, block=BLOCK, window=WINDOW)
+            return BlockShuffle(len(self), self._seed, epoch, block=BLOCK, window=WINDOW)
         return true_shuffle(len(self), self._seed, epoch)
 
     def _members(self, pair: PairPlace) -> Iterator[tuple[str, Read, int, bytes | None]]:

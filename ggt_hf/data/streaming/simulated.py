@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Retouch = Callable[["NDArray[np.uint8]", int], "NDArray[np.uint8]"]
+"""RGB ``uint8`` (H, W, 3) and a seed -> the same shape."""
+
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 """What counts as a photograph in a folder."""
 
@@ -33,6 +36,8 @@ class SimulatedPairs:
         degradations: what to simulate; each pair gets one of them.
         repeats: how often each photograph comes in an epoch, each time with another crop.
         seed: of the order, the crops and the degradations.
+        retouch: changes a crop before it is degraded, (picture, seed) -> picture: for more kinds
+            of ground truth than the photographs show. The same seed must give the same.
 
     Raises:
         UsageError: no photographs, or no crop.
@@ -46,12 +51,14 @@ class SimulatedPairs:
         degradations: Sequence[Degradation] = DEGRADATIONS,
         repeats: int = 1,
         seed: int = 0,
+        retouch: Retouch | None = None,
     ) -> None:
         self._paths = _found(photographs)
         self._geometry = geometry
         self._degradations = tuple(degradations)
         self._repeats = repeats
         self._seed = seed
+        self._retouch = retouch
         if geometry.crop is None or geometry.crop < MIN_SIDE or not degradations or repeats < 1:
             raise UsageError(
                 f"Simulated pairs need a crop of at least {MIN_SIDE} px, a degradation and at "
@@ -72,7 +79,16 @@ class SimulatedPairs:
     def fingerprint(self) -> str:
         """Names the photographs, the simulator and all that is drawn."""
         names = [(path.name, path.stat().st_size) for path in self._paths]
-        words = names, REVISION, self._geometry, self._degradations, self._repeats, self._seed
+        words: tuple[object, ...] = (
+            names,
+            REVISION,
+            self._geometry,
+            self._degradations,
+            self._repeats,
+            self._seed,
+        )
+        if self._retouch is not None:
+            words += (self._retouch.__qualname__,)
         return hashlib.blake2b(repr(words).encode(), digest_size=8).hexdigest()
 
     def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
@@ -87,6 +103,8 @@ class SimulatedPairs:
         key = f"{path.stem}-{number // len(self._paths)}"
         gt = self._crop(path, epoch, key)
         seed = salt("degrade", self._seed, epoch, key) >> 1  # the simulator takes 63 bits
+        if self._retouch is not None:
+            gt = self._retouch(gt, salt("retouch", seed) >> 1)
         kind = self._degradations[salt("kind", seed) % len(self._degradations)]
         return PairSample(key=key, lq=degrade(gt, kind, seed=seed).lq, gt=gt)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ggt_hf.data.format.manifest import PairRow
 from ggt_hf.data.format.schema import GT, LQ, member_name
+from ggt_hf.data.regions import seek_index
+from ggt_hf.data.regions.cell_list import list_cells
+from ggt_hf.data.regions.jpeg import parse_frame
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import ImageError
 from ggt_hf.images import ImageInfo, verify
@@ -45,6 +48,29 @@ def check_pair(
             )
         if row is not None:
             _check_row(name, suffix, picture, row, ledger)
+
+
+def check_index(data: bytes, name: str, told: bytes | None, ledger: Ledger) -> None:
+    """Compare the seek index that the manifest has of a picture, if any, with the picture.
+
+    A wrong one makes reading a crop slow, or shows another part of the picture.
+    """
+    if told is None:
+        return
+    found = seek_index(data)
+    frame = parse_frame(data) if found else None
+    if found is None:
+        cause = "the manifest has a seek index of it, but no part of it decodes alone"
+    elif told != found:
+        cause = (
+            f"its seek index in the manifest ({len(told):,} bytes) does not say where its parts "
+            f"lie ({len(found):,} bytes)"
+        )
+    elif frame and frame.cell_list and frame.cell_list != list_cells(data):
+        cause = "the list of restart cells in its header does not fit its restart markers"
+    else:
+        return
+    ledger.add("pixels", cause, "Build again with ggt build --seekable.", subject=name)
 
 
 def _check_alignment(key: str, lq: ImageInfo, gt: ImageInfo, ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ CHECKS: dict[Check, str] = {
     "tars": "every header, and every member against the manifest",
     "keys": "three adjacent members a key, each key once",
     "records": "the fields of every JSON member",
-    "pixels": "every picture, decoded",
+    "pixels": "every picture, decoded, and its seek index",
     "readers": "what datasets and webdataset make of it",
 }
 """Every check and what it looks at, in the order of the report."""

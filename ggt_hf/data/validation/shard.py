@@ -131,8 +131,13 @@ class _Desk:
             )
             return
         picture = pixels.decode_whole(content, name, self._ledger)
-        if picture is not None:
-            self.pictures.setdefault(key, {})[suffix] = picture
+        if picture is None:
+            return
+        self.pictures.setdefault(key, {})[suffix] = picture
+        row = self._rows.get(key)
+        if row is not None:
+            told = row.lq_index if suffix == LQ else row.gt_index
+            pixels.check_index(content, name, told, self._ledger)
 
     def compare_pictures(self) -> None:
         """Compare the two sides of every pair seen."""

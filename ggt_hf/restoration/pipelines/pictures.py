@@ -49,7 +49,8 @@ def _as_tensor(image: Any) -> Tensor:
     if isinstance(image, Image.Image):
         image = np.array(image.convert("RGB"))
     if isinstance(image, np.ndarray) and image.ndim in (3, 4):
-        return torch.from_numpy(np.ascontiguousarray(image)).movedim(-1, -3)
+        # What `np.asarray` makes of a Pillow image is read-only, and torch wants to write.
+        return torch.from_numpy(np.require(image, requirements=["C", "W"])).movedim(-1, -3)
     raise ValueError(f"A picture must be a Pillow image, array or tensor, got {type(image)}")
 
 

@@ -154,7 +154,7 @@ class TiledEdit:
         rows = slice(place.top // cell, (place.top + place.height) // cell)
         columns = slice(place.left // cell, (place.left + place.width) // cell)
         latents: Tensor = self._restorer.as_latents(noise[:, :, rows, columns])
-        return latents
+        return latents.to(self._restorer.dtype)  # not every family casts what it is given
 
 
 def _image(picture: Tensor) -> Image.Image:

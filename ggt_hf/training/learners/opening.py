@@ -1,26 +1,27 @@
-"""From the recipe's model to its learner."""
+"""From a recipe to the learner of its model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ggt_hf.training.recipe import OneStepRecipe, RegressionRecipe
+from ggt_hf.training.recipe import LoraRecipe, OneStepRecipe, Recipe
 
 if TYPE_CHECKING:
     from ggt_hf.training.learners.learner import Learner
 
 
-def open_learner(recipe: OneStepRecipe | RegressionRecipe) -> Learner:
+def open_learner(recipe: Recipe) -> Learner:
     """Build what is trained, on the CPU; the same weights each time for one state of torch's
     generator.
 
     Raises:
         GgtError: its base cannot be loaded, or its shape cannot be built.
     """
-    if isinstance(recipe, OneStepRecipe):
-        from ggt_hf.training.learners.pixels import one_step
+    model = recipe.model
+    if isinstance(model, LoraRecipe):
+        from ggt_hf.training.learners.editing.opening import lora
 
-        return one_step(recipe)
-    from ggt_hf.training.learners.pixels import regression
+        return lora(model, recipe)
+    from ggt_hf.training.learners import pixels
 
-    return regression(recipe)
+    return pixels.one_step(model) if isinstance(model, OneStepRecipe) else pixels.regression(model)

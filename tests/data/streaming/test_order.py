@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
-from ggt_hf.data.streaming.order import block_shuffle, hashed, true_shuffle
+from ggt_hf.data.streaming.order import BlockShuffle, hashed, salt, true_shuffle
 from ggt_hf.errors import UsageError
 
 
@@ -17,7 +19,8 @@ def test_the_hash_is_splitmix64_to_the_last_bit() -> None:
 def test_an_order_is_a_permutation(count: int) -> None:
     everything = list(range(count))
     assert sorted(true_shuffle(count, 1, 2).tolist()) == everything
-    assert sorted(block_shuffle(count, 1, 2, block=8, window=4).tolist()) == everything
+    order = BlockShuffle(count, 1, 2, block=8, window=4)
+    assert sorted(order[position] for position in range(count)) == everything
 
 
 def test_seed_and_epoch_change_the_order() -> None:
@@ -34,11 +37,35 @@ def test_a_true_shuffle_sends_every_pair_everywhere() -> None:
 
 
 def test_a_block_shuffle_stays_within_its_window() -> None:
-    order = block_shuffle(1024, 3, 0, block=16, window=4)
+    order = BlockShuffle(1024, 3, 0, block=16, window=4)
     for start in range(0, 1024, 64):
-        assert len(set(order[start : start + 64] // 16)) == 4
+        assert len({order[position] // 16 for position in range(start, start + 64)}) == 4
+
+
+@pytest.mark.parametrize("count", [1, 8, 31, 32, 33, 500, 777, 1000])
+def test_a_block_shuffle_is_one_sort_by_window_and_hash(count: int) -> None:
+    # Windows are shuffled one by one; sorting everything at once gives the same order.
+    blocks = true_shuffle(-(-count // 8), 1, 2)
+    rank = np.argsort(blocks)
+    rows = np.arange(count)
+    keys = hashed(rows.astype(np.uint64), salt("window", 1, 2))
+    expected = np.lexsort((keys, rank[rows // 8] // 4)).tolist()
+    order = BlockShuffle(count, 1, 2, block=8, window=4)
+    backwards = [order[position] for position in reversed(range(count))]
+    assert backwards[::-1] == expected
+
+
+def test_the_first_row_of_a_block_shuffle_sorts_no_million() -> None:
+    million = 1_000_000
+    started = time.process_time()
+    order = BlockShuffle(million, 0, 0, block=64, window=32)
+    assert 0 <= order[million // 2] < million
+    first = time.process_time() - started
+    started = time.process_time()
+    true_shuffle(million, 0, 0)
+    assert first < (time.process_time() - started) / 4
 
 
 def test_blocks_of_nothing_are_refused() -> None:
     with pytest.raises(UsageError, match="block"):
-        block_shuffle(10, 0, 0, block=0, window=1)
+        BlockShuffle(10, 0, 0, block=0, window=1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.data.streaming.foreign import RowPairs, SequentialPairs
@@ -197,6 +198,25 @@ def test_simulated_pairs_are_new_each_epoch_and_the_same_each_time(photographs: 
     assert np.array_equal(first.lq, again.lq)
     assert not np.array_equal(first.lq, first.gt)
     assert not np.array_equal(first.lq, next_epoch.lq)
+
+
+def inverted(picture: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    return 255 - picture if seed % 2 else picture
+
+
+def test_ground_truth_can_be_retouched_before_it_is_degraded(photographs: Path) -> None:
+    plain, changed = (
+        SimulatedPairs(photographs, RandomGeometry(crop=64), repeats=4, retouch=retouch)
+        for retouch in (None, inverted)
+    )
+    assert plain.fingerprint != changed.fingerprint
+    alike = set()
+    for position in range(len(plain)):
+        before, after = plain.sample(0, position), changed.sample(0, position)
+        alike.add(np.array_equal(before.gt, after.gt))
+        assert np.array_equal(after.gt, before.gt) or np.array_equal(after.gt, 255 - before.gt)
+        assert np.array_equal(before.lq, after.lq) == np.array_equal(before.gt, after.gt)
+    assert alike == {True, False}
 
 
 def test_real_and_simulated_pairs_mix_one_to_one(dataset: Path, photographs: Path) -> None:

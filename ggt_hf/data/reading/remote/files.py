@@ -6,12 +6,13 @@ import calendar
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
+from ggt_hf.data.reading.cache import DiskCache, cached_name
 from ggt_hf.data.reading.forksafe import LockStripes
 from ggt_hf.data.reading.remote.client import HubClient, insist_on_service, unreachable
+from ggt_hf.data.reading.remote.locations import Location, SharedLocations
 from ggt_hf.data.reading.remote.retrying import SetbackError
 from ggt_hf.errors import HubError
 
@@ -28,30 +29,21 @@ _MARGIN = 30.0
 _MAX_REDIRECTS = 5
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Location:
-    """Where a file's bytes are served."""
-
-    url: str
-    """The URL to ask, possibly signed and on another host."""
-    size: int | None
-    """The file's length in bytes; ``None`` where the Hub does not say."""
-    good_until: float
-    """Unix time from which another URL has to be asked for; infinite where this one lasts."""
-
-
 class HubFiles:
     """Reads files of a dataset repository at a commit: the exact bytes, or an error.
 
     Thread-safe, and safe to use after a fork. A file is resolved once; its signed URL is kept
-    until it expires or is refused.
+    until it expires or is refused, for the other processes that use `cache` as well.
     """
 
-    def __init__(self, hub: HubClient, repo: str, commit: str) -> None:
+    def __init__(
+        self, hub: HubClient, repo: str, commit: str, cache: DiskCache | None = None
+    ) -> None:
         self.repo = repo
         self.commit = commit
         self._hub = hub
         self._locations: dict[str, Location] = {}
+        self._shared = SharedLocations(cache, f"{cached_name(repo)}/{commit}")
         self._locks = LockStripes()
 
     def read_file(self, path: str) -> bytes:
@@ -123,8 +115,9 @@ class HubFiles:
     def _locate(self, path: str, offset: int) -> Location:
         with self._locks.of(path):
             known = self._locations.get(path)
-            if known is None or known.good_until < time.time():
-                known = self._locations[path] = self._resolve(path, offset)
+            if known is None or not known.is_good:
+                known = self._shared.get(path, lambda: self._resolve(path, offset))
+                self._locations[path] = known
             return known
 
     def _forget(self, path: str, location: Location) -> None:
@@ -132,6 +125,7 @@ class HubFiles:
         with self._locks.of(path):
             if self._locations.get(path) is location:
                 del self._locations[path]
+                self._shared.drop(path, location)
 
     def _resolve(self, path: str, offset: int) -> Location:
         name = self._name(path, offset)

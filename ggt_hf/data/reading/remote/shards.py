@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ggt_hf.data.format.manifest import DatasetInfo, Manifest, PairRow, ShardInfo
 from ggt_hf.data.format.schema import INFO_PATH
-from ggt_hf.data.reading.cache import DiskCache
+from ggt_hf.data.reading.cache import DiskCache, cached_name
 from ggt_hf.data.reading.descriptors import Descriptors
 from ggt_hf.data.reading.extents import Extent, ExtentIndex, extent, mismatch
 from ggt_hf.data.reading.forksafe import LockStripes
@@ -43,7 +43,7 @@ def pin(hub: HubClient, repo: str, revision: str | None, cache: DiskCache | None
     name = revision or "main"
     if len(name) == 40 and set(name) <= set("0123456789abcdef"):
         return name
-    ref = f"{_folder(repo)}/refs/{quote(name, safe='')}"
+    ref = f"{cached_name(repo)}/refs/{quote(name, safe='')}"
     if is_offline_mode():
         known = cache.get(ref) if cache else None
         if known is None:
@@ -99,7 +99,7 @@ class RemoteFiles:
         return True
 
     def _cached(self, path: str) -> str:
-        return f"{_folder(self._source.repo)}/{self._source.commit}/{path}"
+        return f"{cached_name(self._source.repo)}/{self._source.commit}/{path}"
 
 
 class RemoteShards:
@@ -258,7 +258,7 @@ class RemoteShards:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _cached(self, path: str) -> str:
-        return f"{_folder(self._source.repo)}/{self._source.commit}/{path}"
+        return f"{cached_name(self._source.repo)}/{self._source.commit}/{path}"
 
     def _part(self, span: Extent) -> str:
         return f"{self._cached(span.shard)}.parts/{span.offset}-{span.num_bytes}"
@@ -269,7 +269,3 @@ def _commit(response: httpx2.Response) -> str:
         return str(response.json()["sha"])
     except (ValueError, KeyError, TypeError) as error:
         raise SetbackError("the answer names no commit") from error
-
-
-def _folder(repo: str) -> str:
-    return "datasets--" + repo.replace("/", "--")

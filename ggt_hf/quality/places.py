@@ -1,0 +1,146 @@
+"""Tones place by place: what is the same everywhere though haze and light vary over a picture.
+
+The cells of a place share one thickness of haze and one light, so that from input to candidate
+they lie on one line a channel. Each place has a line of its own; what the lines have in common is
+what a good target cannot change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+CELLS = 48
+"""Cells of a side, whatever the aspect."""
+PLACES = 6
+"""Places of a side."""
+
+Cells = NDArray[np.float64]
+"""Linear RGB, 0 to 1, ``(CELLS, CELLS, 3)``."""
+
+Values = NDArray[np.float64]
+
+_AGREES, _AGREES_IN_HUE = 0.6, 0.5
+"""Share of a place's variance that its line must explain for the place to count."""
+_FAINT = 0.05
+"""Slope of brightness under which a place is too far gone to show a hue."""
+_VEIL, _VEILS, _VEIL_PULL = 0.7, (0.5, 0.9), 0.05
+"""Linear brightness of a veil: the usual one, the possible ones, and the pull to the usual one."""
+_HUE_PULL = 0.3
+"""Pull of colours that were never seen apart towards one turn for all."""
+_GRAY = 1e-4
+"""Power of the colours against that of the brightness under which a picture counts as gray."""
+_TINY = 1e-9
+_OPPONENTS = np.array([[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]) / np.sqrt([[2.0], [6.0]])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """Cells by place, each place less its mean: ``(P, N, 3)``, and the means, ``(P, 3)``."""
+
+    before: Values
+    after: Values
+    mean_before: Values
+    mean_after: Values
+
+
+def cut_to_places(before: Cells, after: Cells) -> Places:
+    """Cut the cells of both pictures to places."""
+    (one, mean), (other, other_mean) = _cut(before), _cut(after)
+    return Places(before=one, after=other, mean_before=mean, mean_after=other_mean)
+
+
+def change_at_veil(places: Places, luma: Values) -> float:
+    """Return the change of brightness where the lines of all places meet, as a share of white.
+
+    Through a veil of light A, a place's line is ``y = (x - A) / t + A``: whatever the share ``t``
+    that comes through, it passes through (A, A). A and the height over it are fitted together; 0
+    where fewer than six places have a line.
+    """
+    slope, power, agrees = _lines(places.before @ luma, places.after @ luma)
+    weight = power * (agrees > _AGREES)
+    if np.count_nonzero(weight) < PLACES:
+        return 0.0
+    weight = np.minimum(weight, np.quantile(weight[weight > 0], 0.7))
+    weight /= weight.sum()
+    level = places.mean_after @ luma - slope * (places.mean_before @ luma)
+    tilt = 1 - slope  # level = change + A * tilt
+    middle, centre = weight @ level, weight @ tilt
+    covered = weight @ ((level - middle) * (tilt - centre))
+    spread = weight @ (tilt - centre) ** 2
+    veil = np.clip((covered + _VEIL_PULL * _VEIL) / (spread + _VEIL_PULL), *_VEILS)
+    return float(middle - veil * centre)
+
+
+def tint(places: Places) -> float:
+    """Return the octaves by which red grew more than blue: the weighted median over places.
+
+    A veil of any colour leaves it alone. 0 where fewer than four places have lines.
+    """
+    red, blue = (_lines(places.before[..., c], places.after[..., c]) for c in (0, 2))
+    agrees = np.minimum(red.agrees, blue.agrees)
+    weight = np.minimum(red.power, blue.power) * agrees**8 * (agrees > _AGREES)
+    if np.count_nonzero(weight) < 4:
+        return 0.0
+    octaves = np.log2(np.maximum(red.slope, 1e-3) / np.maximum(blue.slope, 1e-3))
+    order = np.argsort(octaves)
+    passed = np.cumsum(weight[order])
+    return float(octaves[order][np.searchsorted(passed, passed[-1] / 2)])
+
+
+def hue_turn(places: Places, luma: Values) -> tuple[float, float]:
+    """Return the turn of the hues in degrees, and the share of the colours that it explains.
+
+    A linear map takes the two opponent channels and the brightness of the input to the opponent
+    channels of the candidate. Lights of another colour and fading are symmetric in it; only a turn
+    is not. (0, 0) where fewer than three places show a hue.
+    """
+    slope, _, agrees = _lines(places.before @ luma, places.after @ luma)
+    shown = (agrees > _AGREES_IN_HUE) & (slope > _FAINT)
+    if np.count_nonzero(shown) < 3:
+        return 0.0, 0.0
+    before = places.before[shown].reshape(-1, 3)
+    after = (places.after[shown] / slope[shown][:, None, None]).reshape(-1, 3)
+    colour, turned = before @ _OPPONENTS.T, after @ _OPPONENTS.T
+    known = np.column_stack([colour, before @ luma])
+    gram = known.T @ known
+    pull = _HUE_PULL * np.trace(gram[:2, :2]) / 2 + _TINY
+    usual = np.vstack([_one_turn(colour, turned), np.zeros(2)])
+    linear = np.linalg.solve(gram + pull * np.eye(3), known.T @ turned + pull * usual)
+    rest, power = turned - known @ linear, float((turned**2).sum())
+    explained = (power - (rest**2).sum()) / max(power, _GRAY * float(gram[2, 2]), _TINY)
+    turn = np.arctan2(linear[0, 1] - linear[1, 0], linear[0, 0] + linear[1, 1])
+    return float(np.degrees(turn)), max(0.0, float(explained))
+
+
+class _Lines(NamedTuple):
+    """A line a place: its slope, the power of its input, the share of variance it explains."""
+
+    slope: Values
+    power: Values
+    agrees: Values
+
+
+def _lines(x: Values, y: Values) -> _Lines:
+    power, other = (x * x).sum(axis=1), (y * y).sum(axis=1)
+    shared = (x * y).sum(axis=1)
+    slope = shared / np.maximum(power, _TINY)
+    return _Lines(slope, power, shared**2 / np.maximum(power * other, _TINY**2))
+
+
+def _one_turn(colour: Values, turned: Values) -> Values:
+    """Return the one turn and growth of the colour plane that fits best, ``(2, 2)``."""
+    one, other = (plane @ np.array([1, 1j]) for plane in (colour, turned))
+    factor = np.vdot(one, other) / max(float(np.vdot(one, one).real), _TINY)
+    return np.array([[factor.real, factor.imag], [-factor.imag, factor.real]])
+
+
+def _cut(cells: Cells) -> tuple[Values, Values]:
+    side = CELLS // PLACES
+    split = cells.reshape(PLACES, side, PLACES, side, 3).transpose(0, 2, 1, 3, 4)
+    places = split.reshape(PLACES * PLACES, side * side, 3)
+    mean = places.mean(axis=1)
+    return places - mean[:, None, :], mean
