@@ -75,7 +75,7 @@ def test_a_failure_is_told_and_the_exit_code_says_so(tmp_path):
     (pairs / "rain/LQ/p0.png").write_bytes(b"no picture")
     done = ggt("eval", "input", "--task", pairs, "--out", tmp_path / "out", "--num-workers", 1)
     assert done.exit_code == 1
-    assert "input on pairs, rain-p0: ImageError" in done.stderr
+    assert "input on pairs, rain-p0: rain/LQ/p0.png is not a picture" in done.stderr
     assert "1 picture without scores" in done.stderr
 
 
