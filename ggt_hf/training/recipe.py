@@ -174,7 +174,7 @@ class LoraRecipe(Section):
     """The LoRA's output is scaled by ``alpha / rank``; the rank unless given."""
     targets: Annotated[list[str], Field(min_length=1)] | None = None
     """Ends of the names of the layers that get one; the attention's unless given."""
-    hide: Annotated[float, Field(ge=0, le=1 / 3)] = 0.05
+    hide: Annotated[float, Field(ge=0, le=0.33)] = 0.05
     """Share of the pairs whose prompt is hidden, of those whose input is, and of those without
     either; only for InstructPix2Pix, whose guidance needs it."""
     encoding: dict[str, Any] = {}

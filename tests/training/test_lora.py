@@ -179,6 +179,52 @@ def test_a_lora_goes_on_to_the_same_weights(
     assert_same(whole.average, halves.average)
 
 
+@pytest.mark.parametrize("name", ["flux2_klein", "instruct_pix2pix"])
+def test_the_base_is_narrow_and_the_lora_is_not(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = lora_recipe(
+        name, tmp_path, monkeypatch, steps=2, precision="bfloat16", gradient_checkpointing=True
+    )
+    train(recipe, tmp_path / "run", device="cpu", quiet=True)
+    learner: Any = open_learner(recipe)
+    frozen = [one for one in learner.parameters() if not one.requires_grad]
+    assert {one.dtype for one in frozen} == {torch.bfloat16}
+    assert {one.dtype for one in learner.trained().values()} == {torch.float32}
+    assert {one.dtype for one in state_of(tmp_path / "run").weights.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("wanted", ["epsilon", "v_prediction", "sample"])
+def test_instruct_pix2pix_learns_what_its_scheduler_asks_for(
+    wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that answers with what is asked for has no loss; nothing is hidden from it."""
+    model = {"hide": 0}
+    recipe = lora_recipe("instruct_pix2pix", tmp_path, monkeypatch, model=model)
+    learner: Any = open_learner(recipe)
+    learner.place(torch.device("cpu"))
+    learner.pipeline.scheduler.register_to_config(prediction_type=wanted)
+    lq, gt = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)
+    clean = learner.encode(learner._shown(gt)) * learner.pipeline.vae.config.scaling_factor
+    seen = learner.encode(learner._shown(lq))
+
+    def answer(given: torch.Tensor, time: torch.Tensor, words: Any, **_: Any) -> Any:
+        noisy, shown = given.chunk(2, 1)
+        assert torch.equal(shown, seen)
+        kept = learner._scheduler("DDPMScheduler").alphas_cumprod[time].view(-1, 1, 1, 1)
+        noise = (noisy - kept.sqrt() * clean) / (1 - kept).sqrt()
+        told = {
+            "epsilon": noise,
+            "v_prediction": kept.sqrt() * noise - (1 - kept).sqrt() * clean,
+            "sample": clean,
+        }
+        return (told[wanted],)
+
+    monkeypatch.setattr(learner.network, "forward", answer)
+    with torch.no_grad():
+        assert float(learner(lq, gt, ["a", "b"])) < 1e-5
+
+
 @pytest.mark.parametrize(
     ("model", "data", "told"),
     [

@@ -76,11 +76,14 @@ def load_pipeline(base: str, revision: str | None, precision: str) -> Any:
     import diffusers
     import torch
 
+    from ggt_hf.restoration.loading import silent_loading
+
     pipelines: Any = diffusers.DiffusionPipeline
     try:
-        return pipelines.from_pretrained(
-            base, revision=revision, dtype=getattr(torch, precision), use_safetensors=True
-        )
+        with silent_loading():
+            return pipelines.from_pretrained(
+                base, revision=revision, dtype=getattr(torch, precision), use_safetensors=True
+            )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError, ImportError) as error:
         raise ReadError(
             f"{base} cannot be loaded: {_first_line(error)}",
