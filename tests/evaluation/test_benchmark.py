@@ -231,3 +231,19 @@ def test_an_unsound_metric_stops_the_run_before_anything_is_restored(pairs, tmp_
     with pytest.raises(ModelError, match="not to be trusted"):
         run([Brighter(log=log)], pairs, tmp_path / "out")
     assert calls(log) == 0
+
+
+def test_restorers_are_found_by_what_they_are_called(tmp_path, pairs):
+    from ggt_hf.evaluation.restorers import restorer_of
+    from ggt_hf.restoration.methods import Model, method_of
+
+    assert restorer_of("input", method_of) == Input()
+    assert restorer_of(f"theirs={pairs}", method_of) == Replay(name="theirs", folder=pairs)
+    assert restorer_of("embedded", method_of) == Model(name="embedded", place="embedded")
+    found = restorer_of("mine=ORG/NAME@v1", method_of)
+    assert found == Model(name="mine", place="ORG/NAME", revision="v1")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model_index.json").write_text("{}")
+    assert restorer_of(str(tmp_path / "model"), method_of).name == "model"
+    with pytest.raises(UsageError, match=r"There is no restorer '\./x'"):
+        restorer_of("./x", method_of)
