@@ -126,14 +126,17 @@ def test_outputs_of_another_size_are_refused_not_resized(pairs, tmp_path):
         run([Replay(name="small", folder=outputs)], pairs, tmp_path / "out")
 
 
-def test_a_restorer_that_changes_the_size_is_named(pairs, tmp_path):
-    class Half(Brighter):
-        def _run(self, pixels, seed):
-            return pixels[::2]
+class Half(Brighter):
+    """Drops every other row; of the module, so that it could travel to a worker."""
 
+    def _run(self, pixels, seed):
+        return pixels[::2]
+
+
+def test_a_restorer_that_changes_the_size_is_named(pairs, tmp_path):
     report = run([Input(), Half(name="half")], pairs, tmp_path / "out")
     assert len(report.failures) == 6
-    assert report.failures[0].error.startswith("ModelError: half was given uint8 (40, 48, 3)")
+    assert "half was given uint8 (40, 48, 3)" in report.failures[0].error
 
 
 def test_sizes_are_cropped_as_the_task_says(pairs, tmp_path):
