@@ -43,7 +43,7 @@ def main() -> None:
             theirs = few / timed(lambda: loop(root / "pairs", few))
             rates.append((ours, theirs))
             ratios.append(ours / theirs)
-            print(f"round {turn + 1}: ggt eval {ours:.1f}, {name} {theirs:.2f} pairs/s")
+            print(f"round {turn + 1}: ggt eval {ours:.1f}, {name} {theirs:.2f} pairs/s", flush=True)
     ours, theirs = (statistics.median(column) for column in zip(*rates, strict=True))
     print(f"\n{arguments.pairs} pairs of {arguments.side} px, PSNR and SSIM on RGB\n")
     print("| | pairs/s (median) |\n|---|---|")

@@ -34,7 +34,7 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
         list[str] | None,
         typer.Argument(
             metavar="[NAME=]RESTORER...",
-            help="input, classical, a model's folder or ORG/NAME, or a folder of outputs.",
+            help="input, classical, embedded, a model's folder, ORG/NAME, or a folder of outputs.",
             show_default=False,
         ),
     ] = None,
@@ -80,7 +80,7 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
 
     Examples:
 
-      ggt eval input classical --against input
+      ggt eval input classical embedded --against input
 
       ggt eval without=runs/a with=runs/b --task ggt-test=data/ --against without
 

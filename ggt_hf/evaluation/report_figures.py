@@ -11,6 +11,7 @@ from ggt_hf.evaluation.scores import PictureScore
 from ggt_hf.evaluation.summary import Summary
 from ggt_hf.evaluation.tables import MINUS, columns, rows_of
 from ggt_hf.metrics import metric
+from ggt_hf.pages.drawing import series_color
 from ggt_hf.pages.plots import Mark, bars, dots
 from ggt_hf.pages.report import Figure
 
@@ -67,11 +68,19 @@ def _differences(summary: Summary, task: str, name: str) -> Iterator[Figure]:
             high=row.value.high,
             tone=row.says if len({(r.restorer, r.against) for r in rows}) == 1 else None,
         )
+    # A restorer has the colour that it has in the figure of its scores.
+    places = [rows_of(summary, task).index(r) for r in dict.fromkeys(r.restorer for r in rows)]
     only = f", {next(iter(series))}" if len(series) == 1 else ""
     yield Figure(
         name=f"{task}-{name}-difference",
         heading=f"Difference in {metric(name).title} {metric(name).arrow}{only}",
-        drawing=dots(_axis(name), [spoken(group) for group in groups], series, zero=True),
+        drawing=dots(
+            _axis(name),
+            [spoken(group) for group in groups],
+            series,
+            zero=True,
+            colors=[series_color(place) for place in places],
+        ),
     )
 
 

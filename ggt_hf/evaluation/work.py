@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ggt_hf.engines import Unit
-from ggt_hf.errors import ModelError
+from ggt_hf.errors import AnswerError, ImageError, ModelError, UsageError
 from ggt_hf.evaluation.cases import Case
 from ggt_hf.evaluation.restorers import Restore, Restorer
 from ggt_hf.images import decode
@@ -95,7 +95,10 @@ def evaluate(bench: Bench, unit: Unit) -> dict[str, Any]:
         lq = low_quality(case, gt, order, seed)
         made, seconds, kept = _restored(bench, case, lq, seed)
     started = time.perf_counter()
-    scores = bench.scorer.score(made, gt)
+    try:
+        scores = bench.scorer.score(made, gt)
+    except (ModelError, UsageError) as error:  # of this picture: its size, or what a metric makes
+        raise ImageError(error.message, hint=error.hint) from error
     return {
         "category": case.category,
         "width": made.shape[1],
@@ -139,7 +142,7 @@ def _restored(
     made = bench.restore(lq, seed)
     seconds = time.perf_counter() - started
     if made.shape != lq.shape or made.dtype != lq.dtype:
-        raise ModelError(
+        raise AnswerError(
             f"{order.restorer.name} was given {lq.dtype} {lq.shape} and made {made.dtype} "
             f"{made.shape} of it.",
             hint="A restorer gives each picture back at its own size.",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ggt_hf.pages.drawing import Bar, Dot, Drawing, Line, Text, series_color, text_width
+from ggt_hf.pages.drawing import SERIES, Bar, Dot, Drawing, Line, Text, series_color, text_width
 
 _WIDTH = 720.0
 _ROW = 17.0
@@ -32,7 +32,12 @@ class Mark:
 
 
 def dots(
-    title: str, groups: Sequence[str], series: Mapping[str, Sequence[Mark | None]], *, zero: bool
+    title: str,
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[Mark | None]],
+    *,
+    zero: bool,
+    colors: Sequence[str] = SERIES,
 ) -> Drawing:
     """Return dots with intervals: a block for each group, in it a line for each series.
 
@@ -40,7 +45,8 @@ def dots(
         title: what the axis shows.
         groups: names of the blocks.
         series: name -> a mark for each group.
-        zero: draw a line at zero, and colour marks by their tone.
+        zero: draw a line at zero.
+        colors: of the series, in order; a mark with a tone has its tone's.
     """
     marks = [mark for row in series.values() for mark in row if mark is not None]
     ends = [end for mark in marks for end in (mark.low, mark.high)] + ([0.0] if zero else [])
@@ -55,7 +61,7 @@ def dots(
     if zero:
         drawing.add(Line(axis.at(0), top, axis.at(0), bottom, "ink", 1.2))
     if len(series) > 1:
-        _legend(drawing, list(series), left)
+        _legend(drawing, list(series), left, colors)
     for place, group in enumerate(groups):
         middle = top + block * place + block / 2
         drawing.add(Text(left - 10, middle, group, anchor="end", bold=place == 0))
@@ -65,7 +71,7 @@ def dots(
                 continue
             y = middle + (index - (len(series) - 1) / 2) * _ROW
             tones = {"better": _BETTER, "worse": _WORSE, "open": _OPEN}
-            color = tones.get(mark.tone or "", series_color(index))
+            color = tones.get(mark.tone or "", colors[index % len(colors)])
             drawing.add(
                 Line(axis.at(mark.low), y, axis.at(mark.high), y, color, 2.5),
                 Dot(axis.at(mark.value), y, 4.5, color),
@@ -129,8 +135,9 @@ def _ticks(low: float, high: float) -> list[float]:
     return made if len(made) > 1 else [low, high]
 
 
-def _legend(drawing: Drawing, names: Sequence[str], left: float) -> None:
+def _legend(drawing: Drawing, names: Sequence[str], left: float, colors: Sequence[str]) -> None:
     x = left
     for index, name in enumerate(names):
-        drawing.add(Dot(x + 5, 12, 5, series_color(index)), Text(x + 16, 12, name))
+        color = colors[index % len(colors)]
+        drawing.add(Dot(x + 5, 12, 5, color), Text(x + 16, 12, name))
         x += 34 + text_width([name])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ggt_hf.errors import HubError, MissingExtraError, ReadError, UsageError
+from ggt_hf.restoration.embedded import EMBEDDED, embedded_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +87,7 @@ class Model:
 
     name: str
     place: str
-    """A folder, or ``ORG/NAME``."""
+    """``embedded``, a folder, or ``ORG/NAME``."""
     revision: str | None = None
     """Commit, tag or branch on the Hub."""
     device: str | None = None
@@ -131,6 +132,8 @@ class Model:
 
     def folder(self) -> Path:
         """Return the folder of its files; from the Hub they are fetched first."""
+        if self.place == EMBEDDED:
+            return embedded_folder()
         if Path(self.place).is_dir():
             return Path(self.place)
         return _snapshot(self.place, self.revision, self.token)
@@ -153,20 +156,24 @@ def _through(
 def method_of(
     name: str, what: str, *, device: str | None = None, token: str | None = None
 ) -> Classical | Model:
-    """Return the method that `what` names: ``classical``, a model's folder, ``ORG/NAME[@REV]``.
+    """Return the method that `what` names.
+
+    That is ``classical``, ``embedded``, a model's folder, or ``ORG/NAME[@REVISION]``.
 
     Raises:
         UsageError: it is no folder, and no repository's name.
     """
     if what == CLASSICAL:
         return Classical(name=name)
+    if what == EMBEDDED:
+        return Model(name=name, place=EMBEDDED, device=device)
     if Path(what).is_dir():
         return Model(name=name, place=str(Path(what).resolve()), device=device)
     repo, _, revision = what.partition("@")
     if repo.count("/") != 1 or repo.startswith(("/", ".", "~")) or Path(what).exists():
         raise UsageError(
             f"There is no restorer {what!r}.",
-            hint="Give input, classical, a model's folder or ORG/NAME, or a folder of outputs.",
+            hint="Give input, classical, embedded, a model's folder, ORG/NAME, or outputs' folder.",
         )
     return Model(name=name, place=repo, revision=revision or None, device=device, token=token)
 

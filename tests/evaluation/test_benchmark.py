@@ -126,14 +126,17 @@ def test_outputs_of_another_size_are_refused_not_resized(pairs, tmp_path):
         run([Replay(name="small", folder=outputs)], pairs, tmp_path / "out")
 
 
-def test_a_restorer_that_changes_the_size_is_named(pairs, tmp_path):
-    class Half(Brighter):
-        def _run(self, pixels, seed):
-            return pixels[::2]
+class Half(Brighter):
+    """Drops every other row; of the module, so that it could travel to a worker."""
 
+    def _run(self, pixels, seed):
+        return pixels[::2]
+
+
+def test_a_restorer_that_changes_the_size_is_named(pairs, tmp_path):
     report = run([Input(), Half(name="half")], pairs, tmp_path / "out")
     assert len(report.failures) == 6
-    assert report.failures[0].error.startswith("ModelError: half was given uint8 (40, 48, 3)")
+    assert "half was given uint8 (40, 48, 3)" in report.failures[0].error
 
 
 def test_sizes_are_cropped_as_the_task_says(pairs, tmp_path):
@@ -231,3 +234,19 @@ def test_an_unsound_metric_stops_the_run_before_anything_is_restored(pairs, tmp_
     with pytest.raises(ModelError, match="not to be trusted"):
         run([Brighter(log=log)], pairs, tmp_path / "out")
     assert calls(log) == 0
+
+
+def test_restorers_are_found_by_what_they_are_called(tmp_path, pairs):
+    from ggt_hf.evaluation.restorers import restorer_of
+    from ggt_hf.restoration.methods import Model, method_of
+
+    assert restorer_of("input", method_of) == Input()
+    assert restorer_of(f"theirs={pairs}", method_of) == Replay(name="theirs", folder=pairs)
+    assert restorer_of("embedded", method_of) == Model(name="embedded", place="embedded")
+    found = restorer_of("mine=ORG/NAME@v1", method_of)
+    assert found == Model(name="mine", place="ORG/NAME", revision="v1")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model_index.json").write_text("{}")
+    assert restorer_of(str(tmp_path / "model"), method_of).name == "model"
+    with pytest.raises(UsageError, match=r"There is no restorer '\./x'"):
+        restorer_of("./x", method_of)
