@@ -24,7 +24,7 @@ ALARMS = 0.02
 """Share of the good targets that may be refused."""
 TAILS = (0.04, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.0025, 0.0)
 """Shares of good targets outside of one limit that are tried, the largest first."""
-MARGIN = 1.3
+MARGIN = 1.5
 """How much farther from the median a limit is placed than that: other photographs differ more."""
 LEAST_GAIN = 0.004
 """Share of the faults that a limit must find beside all others."""
@@ -50,7 +50,7 @@ WHERE_IT_SHOWS = {
         "least_gained": "min",
     },
     "rain": {"at_white": "min max", "at_veil": "min max", "hue": "max", "tint": "max"},
-    "haze": {"at_veil": "min max", "hue": "max", "tint": "max", "least_lost": "min"},
+    "haze": {"at_veil": "max", "hue": "max", "tint": "max", "least_lost": "min"},
     "snow": {"at_veil": "min max", "hue": "max", "tint": "max"},
     "low_light": {"at_black": "min max", "curve": "min max", "hue": "max", "tint": "max"},
     "old_photo": {"at_veil": "min max", "at_black": "max", "tint": "max"},
@@ -64,17 +64,17 @@ UNSEEN = {
     ("shift", "max"): 0.6,
     ("scale", "max"): 0.25,
     ("rotation", "max"): 0.1,
-    ("warp", "max"): 0.5,
+    ("warp", "max"): 0.55,
     ("gain", "min"): 0.88,
     ("gain", "max"): 1.13,
     ("at_black", "min"): -3.0,
-    ("at_black", "max"): 3.0,
+    ("at_black", "max"): 4.0,
     ("at_white", "min"): -6.0,
     ("at_white", "max"): 6.0,
     ("at_veil", "min"): -9.0,
     ("at_veil", "max"): 9.0,
-    ("tint", "max"): 0.2,
-    ("hue", "max"): 7.0,
+    ("tint", "max"): 0.35,
+    ("hue", "max"): 9.0,
 }
 """What nobody sees is no fault: no limit is tighter, however still the simulator keeps."""
 

@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--tiles", action="store_true", help="cut every square that fits")
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--limit", type=int, help="squares at most, drawn at random")
+    parser.add_argument("--skip", type=int, default=0, help="squares left out of the tables")
     parser.add_argument("--text", type=int, default=40, help="squares whose text is read")
     parser.add_argument("--judge", type=int, default=0, help="squares that stage 2 sees")
     parser.add_argument("--workers", type=int, default=2)
@@ -77,7 +78,9 @@ def main() -> None:
     if args.choose:
         print(chosen_limits(rows))
         return
-    print_tables(rows, read_thresholds(args.thresholds) if args.thresholds else None)
+    skipped = list(dict.fromkeys(row["photo"] for row in rows))[: args.skip]
+    left = [row for row in rows if row["photo"] not in skipped]
+    print_tables(left, read_thresholds(args.thresholds) if args.thresholds else None)
     print_speed()
 
 

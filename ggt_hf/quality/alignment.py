@@ -20,7 +20,7 @@ from ggt_hf.quality.planes import Picture, local_contrast, luminance, reduced
 MIN_SIDE = 64
 """Pixels of the shorter side under which alignment is not measured."""
 
-MIN_SUPPORT = 0.1
+MIN_SUPPORT = 0.15
 """Share of the picture that must be found again; under it, good targets seemed to move."""
 
 _MAX_SIDE = 1536
