@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ggt_hf.records import Prompt
+from ggt_hf.records import DEGRADATIONS, Prompt
 from ggt_hf.synthesis.prompt_file import read_prompts
 from tests.making import encoded, picture
 from tests.vlm.conftest import ChatServer, completion, server
@@ -55,6 +55,14 @@ def test_one_picture_is_printed(photos: Path) -> None:
     path, first, *_ = done.stdout.splitlines()
     assert path == str(photos / "0.png") and first.startswith("Restore this ")
     assert done.stderr == ""
+
+
+def test_without_a_model_the_embedded_one_observes(photos: Path, tmp_path: Path) -> None:
+    done = ggt("prompt", photos, "--json", GGT_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {row["prompt"]["vlm_id"] for row in rows} == {"ggt-hf/embedded-prompter"}
+    assert all(row["prompt"]["observation"]["category"] in DEGRADATIONS for row in rows)
 
 
 def test_a_folder_as_json(photos: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from ggt_hf.errors import ModelError, UsageError
+from ggt_hf.errors import UsageError
 from ggt_hf.records import Observation
 from ggt_hf.vlm import RULES, VisionLanguageModel, load
 from ggt_hf.vlm.observation import observe
@@ -81,9 +81,3 @@ def test_it_says_that_it_is_no_model() -> None:
 def test_the_smallest_picture_is_observed_too() -> None:
     for size in ((1, 1), (2, 40), (9, 3)):
         assert seen(np.full((*size, 3), 128, np.uint8)).category
-
-
-def test_a_model_that_is_not_in_the_package_is_not_offered() -> None:
-    with pytest.raises(ModelError, match="without an embedded model") as error:
-        load("embedded")
-    assert "rules" in error.value.hint
