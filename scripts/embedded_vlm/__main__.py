@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     tower.add_argument("--pictures", type=int, default=100_000, help="shown to it")
     language = steps.add_parser("language", help="train the language model on the tower")
     language.add_argument("--looks", type=int, default=1)
-    language.add_argument("--epochs", type=int, default=6)
+    language.add_argument("--epochs", type=int, default=5)
     evaluate = steps.add_parser("evaluate", help="measure it, and write its card")
     evaluate.add_argument("photos", type=Path, help="photographs held out of the training")
     evaluate.add_argument("--real", type=Path, required=True, help="CSV of degraded photographs")
