@@ -197,7 +197,7 @@ def test_rules_rank_what_can_be_measured_and_no_text(tmp_path: Path) -> None:
     assert told[0] == "trying the judge measures.v2 observer rules@1 on planted faults:"
     again = kept_calibration(judge, tmp_path, 5, told.append)
     assert (again, len(told)) == (found, 6), "what was tried once is kept"
-    [path] = tmp_path.iterdir()
+    [path] = tmp_path.glob("*.json")
     path.write_text('{"judge": "x", "kinds": [{"kind": "shift", "right": 9, "total": 2}]}')
     with pytest.raises(FormatError, match="calibration cannot be read"):
         kept_calibration(judge, tmp_path, 5, told.append)
