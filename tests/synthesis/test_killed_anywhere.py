@@ -10,7 +10,7 @@ from tests.hub_server.loopback import REPOSITORY
 
 @pytest.mark.slow
 def test_in_a_process_of_its_own() -> None:
-    """Its tests fork, and the fork of a process with threads (torch's, a server's) may never wake."""
+    """Its tests fork, and a fork of a process that has threads, such as torch's, may never wake."""
     words = ["-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
     file = REPOSITORY / "tests" / "synthesis" / "killed_anywhere.py"
     ran = subprocess.run(
