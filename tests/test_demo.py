@@ -61,6 +61,9 @@ def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
     assert "10%" in style
 
 
+OBSERVERS = {"embedded": "the tiny model of the package", "rules": "image statistics"}
+
+
 @pytest.mark.needs("chromium")
 def test_the_page_gives_each_verdict_with_its_reasons(demo: Path, page: Page) -> None:
     page.goto((demo / "index.html").as_uri())
@@ -72,7 +75,7 @@ def test_the_page_gives_each_verdict_with_its_reasons(demo: Path, page: Page) ->
         assert verdict.outcome in shown
         for check in verdict.checks:
             assert check.reason.partition("; not shown")[0] in shown
-        assert "Restore this" in shown and "image statistics" in shown
+        assert "Restore this" in shown and OBSERVERS[offline_model()] in shown
     accepted = [verdict.key for verdict in verdicts if verdict.accepted]
     with open_dataset(demo / "generated") as store:
         assert sorted(row.key for row in store.manifest) == sorted(accepted)

@@ -13,7 +13,7 @@ TONES: dict[Outcome, Tone] = {"accepted": "good", "rejected": "bad", "undecided"
 _STRENGTH = {1: "very light", 2: "light", 3: "plain", 4: "strong", 5: "very strong"}
 _OBSERVERS = {
     "rules": "image statistics, no model",
-    "embedded": "the tiny model of the package",
+    "ggt-hf/embedded-prompter": "the tiny model of the package",
 }
 _EDITORS = {"classical": "classical filters, no model"}
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,8 @@ def test_ctrl_c_keeps_what_is_under_way(photos: Path, tmp_path: Path) -> None:
         process = subprocess.Popen(
             command(*words, "--num-workers", 2), env=ENVIRONMENT | service.environment,
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            # A shell that runs the tests in the background has them ignore Ctrl-C.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         while len(service.asked) < 3 and process.poll() is None:
             time.sleep(0.01)
