@@ -12,6 +12,7 @@ import pytest
 from ggt_hf import sample
 from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.quality.verdict_file import read_verdicts
+from ggt_hf.vlm import offline_model
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
