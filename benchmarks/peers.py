@@ -235,7 +235,7 @@ def dali_regions(job: Job) -> Batches:
             paths=job.tars, ext=["lq", "gt"], random_shuffle=True, initial_fill=SHUFFLED
         )
         start = fn.random.uniform(range=(0.0, 1.0), shape=2)
-        corner = fn.cast(start * (1025 - job.crop), dtype=types.INT32)
+        corner = fn.cast(start * (1024 - job.crop), dtype=types.INT32)  # it rounds
         return tuple(
             fn.decoders.image_slice(
                 side, start=corner, shape=[job.crop, job.crop], axis_names="HW", device="cpu"
