@@ -6,6 +6,7 @@ expected markers stand at the places it names; else, and where there is none, th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,10 +41,11 @@ def cut_cells(
     stops = ends[:, -1] + MARKER_BYTES
     view = memoryview(rows)
     parts = [view[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
-    head = frame.sized(*grid.size_of(box, frame))
-    jpeg = bytearray().join((head, *parts))
-    sizes = stops - starts
-    numbers_at = (ends + (sizes.cumsum() - stops + len(head) + 1)[:, None]).ravel()
+    header = frame.sized(*grid.size_of(box, frame))
+    jpeg = bytearray().join((header, *parts))
+    # What stood at `stops[row]` in `rows` stands so much further on in the new JPEG.
+    shifts = (stops - starts).cumsum() - stops + (len(header) + 1)
+    numbers_at = (ends + shifts[:, None]).ravel()
     numbers = np.frombuffer(jpeg, np.uint8)
     numbers[numbers_at] = in_turn(0, len(numbers_at))
     numbers[-1] = EOI[1]
@@ -61,22 +63,30 @@ def _listed(
     listed = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
     tops = lengths.cumsum() - lengths
     ends = listed[box.top : box.bottom, box.left - before : box.right] + tops[:, None]
-    window = np.frombuffer(rows, np.uint8)
-    firsts, seconds = (window.take(ends + k, mode="clip").tobytes() for k in (0, 1))
-    if firsts != EOI[:1] * len(firsts) or seconds != _numbers(grid, box, before).tobytes():
+    try:
+        # Two bytes from any place on, seen as one number.
+        found = np.ndarray(len(rows) - 1, "<u2", rows, 0, 1)[ends]
+    except IndexError:
+        return None
+    if found.tobytes() != _markers(grid, box, before):
         return None
     return (ends[:, 0] + MARKER_BYTES, ends[:, 1:]) if before else (tops, ends)
 
 
-def _numbers(grid: Grid, box: CellBox, before: int) -> NDArray[np.uint8]:
-    """Return the second byte of the marker after each cell in `box`, and `before` columns more."""
-    firsts = np.arange(box.top, box.bottom) * grid.columns
-    numbers = (0xD0 + (firsts[:, None] + np.arange(box.left - before, box.right) & 7)).astype(
-        np.uint8
-    )
-    if box.bottom == grid.rows and box.right == grid.columns:
-        numbers[-1, -1] = EOI[1]
-    return numbers
+def _markers(grid: Grid, box: CellBox, before: int) -> bytes:
+    """Return the markers after the cells in `box`, and `before` columns more, row after row."""
+    first = box.top * grid.columns + box.left - before
+    down, across = box.bottom - box.top, box.right - box.left + before
+    markers = _in_rows(first & 7, grid.columns & 7, down, across)
+    is_last = box.bottom == grid.rows and box.right == grid.columns
+    return markers[:-1] + EOI[1:] if is_last else markers
+
+
+@lru_cache(maxsize=1024)
+def _in_rows(first: int, step: int, down: int, across: int) -> bytes:
+    """Return the restart markers of `down` rows that begin with numbers `step` apart."""
+    numbers = first + np.arange(down)[:, None] * step + np.arange(across)
+    return (0xFF + ((0xD0 + (numbers & 7)) << 8)).astype("<u2").tobytes()
 
 
 def _found(rows: Bytes, grid: Grid, box: CellBox) -> Ends:

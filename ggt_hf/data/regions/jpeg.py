@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -124,46 +125,41 @@ def parse_frame(data: bytes) -> JpegFrame | None:
 
 
 def _parse(data: bytes) -> JpegFrame | None:
-    kept, cell_list, has_metadata, scan_at = [_SOI], b"", False, 2
+    kept, cell_list, has_metadata, size_at = [_SOI], b"", False, 0
+    sof, marker, scan_at, interval = b"", 0, 2, 0
     for marker, start, scan_at in segments(data):
         if marker in _KEPT:
-            kept.append(data[start:scan_at])
+            segment = data[start:scan_at]
+            if marker in _SOF_HUFFMAN:
+                if sof:
+                    return None
+                sof, size_at = segment, sum(map(len, kept)) + 5
+            elif marker == _DRI:
+                (interval,) = struct.unpack_from(">H", segment, 4)
+            kept.append(segment)
         elif marker in _SOF_ALL:
             return None
         elif marker == CELL_LIST[0] and data.startswith(CELL_LIST[1], start + 4):
             cell_list += data[start + 4 + len(CELL_LIST[1]) : scan_at]
         else:
             has_metadata |= marker == _APP1
-    numbers = [segment[1] for segment in kept]
-    sizes = [number in _SOF_HUFFMAN for number in numbers]
-    if sum(sizes) != 1 or numbers[-1] != _SOS:
+    layout = _layout(sof, kept[-1]) if sof and marker == _SOS else None
+    if layout is None:
         return None
-    sof_at = sizes.index(True)
-    fields = _components(kept[sof_at], kept[-1])
-    if fields is None:
-        return None
-    height, width = struct.unpack_from(">HH", kept[sof_at], 5)
-    mcu_width, mcu_height, subsampled = fields
-    if not (height and width):
-        return None
+    width, height, mcu_width, mcu_height, subsampled = layout
     return JpegFrame(
         width=width,
         height=height,
         mcu_width=mcu_width,
         mcu_height=mcu_height,
         subsampled=subsampled,
-        interval=_interval(kept),
+        interval=interval,
         header=b"".join(kept),
-        size_at=sum(map(len, kept[:sof_at])) + 5,
+        size_at=size_at,
         scan_at=scan_at,
         has_metadata=has_metadata,
         cell_list=cell_list,
     )
-
-
-def _interval(kept: list[bytes]) -> int:
-    last = next((segment for segment in reversed(kept) if segment[1] == _DRI), b"")
-    return struct.unpack_from(">H", last, 4)[0] if last else 0
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -190,9 +186,16 @@ def metadata_end(data: bytes) -> int:
     return at
 
 
-def _components(sof: bytes, sos: bytes) -> tuple[int, int, bool] | None:
-    """Return MCU width, MCU height and whether chroma is coarser; ``None`` for other kinds."""
-    if sof[4] != 8 or sof[9] not in (1, 3) or sos[4] != sof[9]:
+@lru_cache(maxsize=256)
+def _layout(sof: bytes, sos: bytes) -> tuple[int, int, int, int, bool] | None:
+    """Return width, height, those of an MCU, and whether chroma is coarser; ``None`` = unfit.
+
+    Args:
+        sof: the segment that describes the frame.
+        sos: the segment that describes its scan.
+    """
+    height, width = struct.unpack_from(">HH", sof, 5)
+    if not (height and width) or sof[4] != 8 or sof[9] not in (1, 3) or sos[4] != sof[9]:
         return None
     factors = sof[11 : 11 + 3 * sof[9] : 3]
     across, down = [factor >> 4 for factor in factors], [factor & 15 for factor in factors]
@@ -200,8 +203,8 @@ def _components(sof: bytes, sos: bytes) -> tuple[int, int, bool] | None:
         return None
     if len(factors) == 1:
         # A lone component is not interleaved: its MCU is one block, whatever its factors say.
-        return 8, 8, False
-    return 8 * max(across), 8 * max(down), len(set(factors)) > 1
+        return width, height, 8, 8, False
+    return width, height, 8 * max(across), 8 * max(down), len(set(factors)) > 1
 
 
 def grid_of(frame: JpegFrame) -> Grid | None:

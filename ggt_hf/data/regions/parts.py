@@ -111,4 +111,4 @@ def turn_of(data: bytes, name: str) -> Turn:
 def stored(region: Region, turn: Turn, width: int, height: int, name: str) -> Region:
     """Return where `region` of the upright picture lies in the stored one."""
     region.within(*turn.upright_size(width, height), name)
-    return turn.stored(region, width, height)
+    return region if turn is TURNS[1] else turn.stored(region, width, height)

@@ -140,11 +140,11 @@ class BatchRows:
         row = len(self._keys)
         return self._arrays[0][row], self._arrays[1][row]
 
-    def add(self, sample: PairSample) -> None:
-        """Append a sample, copied unless it was written to `slots` already."""
-        slots = self.slots() or self._allocate(sample.lq.shape[:2])
+    def add(self, sample: PairSample, slots: Slots | None) -> None:
+        """Append a sample, copied unless it lies in `slots` already."""
+        slots = slots or self._allocate(sample.lq.shape[:2])
         for slot, pixels in zip(slots, (sample.lq, sample.gt), strict=True):
-            if not _is_same(slot, pixels):
+            if slot is not pixels:
                 slot[...] = pixels
         self._keys.append(sample.key)
 
@@ -170,9 +170,3 @@ class BatchRows:
         self._arrays = lq.numpy(), gt.numpy()
         return self._arrays[0][0], self._arrays[1][0]
 
-
-def _is_same(slot: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> bool:
-    """Say whether `pixels` lie in `slot` already."""
-    if slot is pixels:
-        return True
-    return slot.ctypes.data == pixels.ctypes.data and slot.strides == pixels.strides

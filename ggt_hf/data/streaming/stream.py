@@ -250,8 +250,9 @@ class PairStream(IterableDataset[PairBatch]):
         rows = BatchRows(len(positions), self.source.sample_shape)
         skipped: list[Skipped] = []
         for position in positions:
+            slots = rows.slots()
             try:
-                rows.add(self.source.sample(epoch, position, rows.slots()))
+                rows.add(self.source.sample(epoch, position, slots), slots)
             except GgtError as error:
                 if self.on_error == "raise":
                     raise
