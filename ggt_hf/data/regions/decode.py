@@ -6,6 +6,7 @@ picture                                   what is decoded
 JPEG, baseline, restart markers on grid   the restart cells the region touches
 JPEG, baseline, other                     the rows down to the region's last
 strip PNG (`ggt_hf.data.building.seekable`)        the strips the region touches
+PNG, 8 bits of grey, RGB or RGBA          rows and columns up to the region's last
 PNG, other, upright, not interlaced       the rows down to the region's last
 everything else                           the whole picture, by `ggt_hf.images`
 ========================================  ========================================
@@ -25,10 +26,11 @@ import numpy as np
 
 from ggt_hf import images
 from ggt_hf.data.regions.cell_list import jpeg_index
-from ggt_hf.data.regions.decoder import decode_for_now
+from ggt_hf.data.regions.decoder import decode_for_now, decode_png
 from ggt_hf.data.regions.jpeg import JpegFrame, parse_frame, rows_needed
 from ggt_hf.data.regions.parts import Read, from_parts, stored, turn_of
-from ggt_hf.data.regions.png import SIGNATURE, cut_rows, strip_index
+from ggt_hf.data.regions.png import SIGNATURE, strip_index
+from ggt_hf.data.regions.png_rows import cut_rows, cut_upper_left, plain_png
 from ggt_hf.data.regions.region import TURNS, Region
 from ggt_hf.errors import ImageError
 
@@ -132,15 +134,19 @@ def _from_index(data: bytes, region: Region, index: bytes, name: str) -> NDArray
 
 
 def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | None:
-    """Decode the rows from the top down to the region's last; ``None`` if something is amiss."""
-    shortened = cut_rows(data, region)
-    if shortened is None:
+    """Decode no further down and across than `region` goes; ``None`` if something is amiss."""
+    png = plain_png(data)
+    if png is None:
         return None
+    upper_left = cut_upper_left(data, png, region)
+    if upper_left and png.channels:
+        pixels = decode_png(upper_left, region.right, region.bottom, png.channels)
+        return None if pixels is None else region.crop(pixels)
+    shortened = cut_rows(data, png, region)
     try:
-        pixels = images.decode(shortened, name)
+        return region.crop(images.decode(shortened, name)) if shortened else None
     except ImageError:
         return None
-    return region.crop(pixels)
 
 
 def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:

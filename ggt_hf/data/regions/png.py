@@ -14,16 +14,13 @@ when the pixels change.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ggt_hf import images
+from ggt_hf.data.regions.inflating import inflater
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,7 +132,7 @@ def parse_rest(data: bytes) -> StripPng | None:
         return None
     if depth != 8 or colour not in CHANNELS or interlaced or not rows:
         return None
-    if not all(_is_intact(data, chunk) for chunk in found):
+    if not all(is_intact(data, chunk) for chunk in found):
         return None
     return StripPng(
         width=width,
@@ -144,30 +141,6 @@ def parse_rest(data: bytes) -> StripPng | None:
         strip_rows=rows,
         has_metadata=any(has_turn(data, chunk) for chunk in found),
     )
-
-
-def cut_rows(data: bytes, region: Region) -> bytes | None:
-    """Return the PNG as one that ends with the last row of `region`; ``None`` if it cannot.
-
-    A decoder stops inflating there. It then never reaches the checksum of the whole stream, so
-    the CRCs of all chunks are checked here.
-    """
-    found = list(chunks(data))
-    if len(found) < 3 or found[0].kind != b"IHDR" or found[-1].kind != b"IEND":
-        return None
-    width, height = struct.unpack_from(">II", data, 16)
-    is_interlaced = data[28]
-    is_plain = not any(chunk.kind == b"acTL" or has_turn(data, chunk) for chunk in found)
-    if is_interlaced or not is_plain or region.bottom >= height or region.right > width:
-        return None
-    if width * height > images.MAX_PIXELS:
-        return None
-    if not all(_is_intact(data, chunk) for chunk in found):
-        return None
-    head = bytearray(data[:33])
-    struct.pack_into(">I", head, 20, region.bottom)
-    struct.pack_into(">I", head, 29, zlib.crc32(head[12:29]))
-    return bytes(head) + data[33:]
 
 
 def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] | None:
@@ -209,25 +182,26 @@ def _deflated(data: bytes, first: int) -> list[memoryview]:
         length, kind = struct.unpack_from(">I4s", data, at)
         chunk = Chunk(kind=kind, start=at + 8, stop=at + 8 + length)
         at = chunk.stop + 4
-        if kind != b"IDAT" or at > len(data) or not _is_intact(data, chunk):
+        if kind != b"IDAT" or at > len(data) or not is_intact(data, chunk):
             break
         head = 0 if first or parts else _ZLIB_HEAD
         parts.append(view[chunk.start + head : chunk.stop])
     return parts
 
 
-def _is_intact(data: bytes, chunk: Chunk) -> bool:
+def is_intact(data: bytes, chunk: Chunk) -> bool:
+    """Say whether the CRC of `chunk` is right."""
     (crc,) = struct.unpack_from(">I", data, chunk.stop)
-    return bool(_inflater().crc32(memoryview(data)[chunk.start - 4 : chunk.stop]) == crc)
+    return bool(inflater().crc32(memoryview(data)[chunk.start - 4 : chunk.stop]) == crc)
 
 
 def _inflated(stream: bytes, size: int) -> NDArray[np.uint8] | None:
     """Return the `size` bytes that `stream` holds, or ``None`` if it holds more, less or none."""
-    inflater = _inflater()
+    library = inflater()
     try:
         # A limit, because a hostile strip may hold gigabytes.
-        raw = inflater.decompressobj(-15).decompress(stream, size + 1)
-    except inflater.error:
+        raw = library.decompressobj(-15).decompress(stream, size + 1)
+    except library.error:
         return None
     return np.frombuffer(raw, np.uint8) if len(raw) == size else None
 
@@ -257,13 +231,3 @@ def _unfilter(
     if rows is not wanted:
         wanted[:] = rows
     return True
-
-
-@cache
-def _inflater() -> ModuleType:
-    # The interface and the bytes of zlib, three times as fast.
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return zlib
-    return isal_zlib

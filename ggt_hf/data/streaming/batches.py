@@ -169,4 +169,3 @@ class BatchRows:
         self._sides = lq, gt
         self._arrays = lq.numpy(), gt.numpy()
         return self._arrays[0][0], self._arrays[1][0]
-

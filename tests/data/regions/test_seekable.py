@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from ggt_hf import images
 from ggt_hf.data.building.seekable import cell_mcus, make_seekable
-from ggt_hf.data.regions import Region, decode_region, png
+from ggt_hf.data.regions import Region, decode_region, inflating
 from ggt_hf.data.regions.jpeg import grid_of, parse_frame
 from ggt_hf.data.regions.png import STRIP_CHUNK, chunks
 from ggt_hf.errors import ImageError, MissingExtraError
@@ -128,11 +128,11 @@ def test_a_png_keeps_every_other_chunk_in_order() -> None:
 
 def test_without_isal_strips_inflate_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "isal", None)
-    png._inflater.cache_clear()
-    assert png._inflater() is zlib
+    inflating.inflater.cache_clear()
+    assert inflating.inflater() is zlib
     data = encoded(picture(3, 64, 80))
     assert_regions_equal(data, make_seekable(data).data, None, 20)
-    png._inflater.cache_clear()
+    inflating.inflater.cache_clear()
 
 
 def test_strips_outside_of_the_region_are_not_read_and_the_others_are_proven() -> None:

@@ -1,0 +1,139 @@
+"""The upper left of an ordinary PNG: down to a region's last row, across to its last column.
+
+A PNG's filters look left and up, never right or down. So its filtered rows, cut off at a column,
+are the filtered rows of a narrower PNG. They are inflated no further than the region's last row, by
+ISA-L where it is installed, and written anew in *stored* blocks, which cost next to nothing; what
+is left to do for a decoder is to undo the filters of the pixels that remain.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ggt_hf import images
+from ggt_hf.data.regions.inflating import inflater
+from ggt_hf.data.regions.png import CHANNELS, SIGNATURE, Chunk, chunks, has_turn, is_intact
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ggt_hf.data.regions.region import Region
+
+_MAX_STORED = 65_535
+"""Bytes that a stored block holds."""
+_BLOCK_HEAD = 5
+"""Bytes before them."""
+_ZLIB_HEAD = b"\x78\x01"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlainPng:
+    """A PNG that is upright as stored, one picture, and not interlaced; its chunks are intact."""
+
+    width: int
+    """Pixels across."""
+    height: int
+    """Pixels down."""
+    channels: int | None
+    """Bytes a pixel, where they are as a region wants them: 8 bits of grey, RGB or RGBA."""
+    chunks: list[Chunk]
+    """All of it."""
+
+
+def plain_png(data: bytes) -> PlainPng | None:
+    """Read a PNG's chunks; ``None`` if it is of another kind, too large, or damaged.
+
+    Whoever decodes only the upper rows never reaches the checksum of the whole stream: the CRCs of
+    all chunks are compared here instead.
+    """
+    found = list(chunks(data))
+    if len(found) < 3 or found[0].kind != b"IHDR" or found[-1].kind != b"IEND":
+        return None
+    width, height, depth, colour, _, _, is_interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    is_plain = not any(chunk.kind == b"acTL" or has_turn(data, chunk) for chunk in found)
+    if is_interlaced or not is_plain or width * height > images.MAX_PIXELS:
+        return None
+    if not all(is_intact(data, chunk) for chunk in found):
+        return None
+    channels = CHANNELS.get(colour) if depth == 8 else None
+    return PlainPng(width=width, height=height, channels=channels, chunks=found)
+
+
+def cut_rows(data: bytes, png: PlainPng, region: Region) -> bytes | None:
+    """Return `data` as a PNG that ends with the last row of `region`, where a decoder stops.
+
+    ``None`` if `region` reaches the picture's last row, or leaves it.
+    """
+    if region.bottom >= png.height or region.right > png.width:
+        return None
+    head = bytearray(data[:33])
+    struct.pack_into(">I", head, 20, region.bottom)
+    struct.pack_into(">I", head, 29, zlib.crc32(head[12:29]))
+    return bytes(head) + data[33:]
+
+
+def cut_upper_left(data: bytes, png: PlainPng, region: Region) -> bytes | None:
+    """Return a PNG of the pixels of `data` up to the last row and column of `region`.
+
+    It has no metadata. ``None`` if its pixels are of a kind or a width for which this is no help,
+    if `region` leaves it, or if the pixels cannot be inflated.
+    """
+    if png.channels is None or region.right > png.width or region.bottom > png.height:
+        return None
+    row_bytes = 1 + region.right * png.channels
+    if row_bytes > _MAX_STORED:
+        return None
+    rows = _inflated(data, png, region.bottom)
+    if rows is None:
+        return None
+    head = struct.pack(">II", region.right, region.bottom) + data[24:29]
+    parts = (
+        (b"IHDR", head),
+        (b"IDAT", _stored(rows[:, :row_bytes])),
+        (b"IEND", b""),
+    )
+    return b"".join((SIGNATURE, *(piece for part in parts for piece in _chunk(*part))))
+
+
+def _inflated(data: bytes, png: PlainPng, down: int) -> NDArray[np.uint8] | None:
+    """Return the first `down` filtered rows, ``(down, bytes of a row)``."""
+    view = memoryview(data)
+    stream = b"".join(view[c.start : c.stop] for c in png.chunks if c.kind == b"IDAT")
+    size = down * (1 + png.width * (png.channels or 0))
+    library = inflater()
+    try:
+        raw = library.decompressobj().decompress(stream, size)
+    except library.error:
+        return None
+    return np.frombuffer(raw, np.uint8).reshape(down, -1) if len(raw) == size else None
+
+
+def _stored(rows: NDArray[np.uint8]) -> bytearray:
+    """Return `rows` as a zlib stream of stored blocks, each of as many rows as it can hold."""
+    down, row_bytes = rows.shape
+    high = _MAX_STORED // row_bytes
+    tops = range(0, down, high)
+    sizes = [min(high, down - top) * row_bytes for top in tops]
+    stream = bytearray(len(_ZLIB_HEAD) + sum(sizes) + _BLOCK_HEAD * len(sizes) + 4)
+    stream[: len(_ZLIB_HEAD)] = _ZLIB_HEAD
+    view, at, checksum = memoryview(stream), len(_ZLIB_HEAD), 1
+    for top, size in zip(tops, sizes, strict=True):
+        is_last = top == tops[-1]
+        struct.pack_into("<BHH", stream, at, is_last, size, size ^ 0xFFFF)
+        at += _BLOCK_HEAD
+        block = view[at : at + size]
+        np.frombuffer(block, np.uint8).reshape(-1, row_bytes)[...] = rows[top : top + high]
+        checksum = inflater().adler32(block, checksum)
+        at += size
+    struct.pack_into(">I", stream, at, checksum)
+    return stream
+
+
+def _chunk(kind: bytes, content: bytes | bytearray) -> tuple[bytes, bytes | bytearray, bytes]:
+    crc = inflater().crc32(content, zlib.crc32(kind))
+    return struct.pack(">I", len(content)) + kind, content, struct.pack(">I", crc)
