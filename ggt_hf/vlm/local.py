@@ -12,6 +12,7 @@ from ggt_hf.errors import MissingExtraError, ModelError
 from ggt_hf.images import decode
 from ggt_hf.progress import wanted
 from ggt_hf.vlm.chat import Chat, ChatModel, Picture, Reply, Schema, Settings, Usage
+from ggt_hf.vlm.pictures_only import load_processor
 from ggt_hf.vlm.snapshot import Snapshot, find_snapshot
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class LocalVLM(ChatModel):
         if name is not None:
             snapshot = replace(snapshot, model_id=name)
         with _clear_loading(snapshot.model_id), _progress_as_wanted():
-            processor = transformers.AutoProcessor.from_pretrained(snapshot.folder, **options)
+            processor = load_processor(snapshot.folder, **options)
             model = transformers.AutoModelForImageTextToText.from_pretrained(
                 snapshot.folder,
                 dtype=dtype,
@@ -113,7 +114,11 @@ class LocalVLM(ChatModel):
             model,
             processor,
             snapshot,
-            identity={"dtype": str(model.dtype), "quantization": quantization},
+            identity={
+                "dtype": str(model.dtype),
+                "quantization": quantization,
+                "pictures": type(processor.image_processor).__name__,  # by torchvision or PIL
+            },
             batch_size=batch_size,
             constrained=constrained,
             cache=cache,
@@ -263,7 +268,7 @@ def _clear_loading(model_id: str) -> Iterator[None]:
     except ImportError as error:
         raise ModelError(
             f"{model_id} needs a package that is missing or broken: {_first_line(error)}",
-            hint="Install what the message names (many processors need torchvision).",
+            hint="Install what the message names.",
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
