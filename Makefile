@@ -47,8 +47,8 @@ $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e .
 	@touch $@
 
-$(VENV)/demo: $(VENV)/base
-	$(PIP) -e '.[qc]'
+$(VENV)/demo: $(VENV)/base $(VENV)/torch
+	$(PIP) -e '.[qc,train]'
 	@touch $@
 
 $(VENV)/torch: constraints.txt | $(VENV)/bin/python
