@@ -12,6 +12,7 @@ from ggt_hf.errors import MissingExtraError, ModelError
 from ggt_hf.images import decode
 from ggt_hf.progress import wanted
 from ggt_hf.vlm.chat import Chat, ChatModel, Picture, Reply, Schema, Settings, Usage
+from ggt_hf.vlm.embedded import EMBEDDED_ID
 from ggt_hf.vlm.pictures_only import load_processor
 from ggt_hf.vlm.snapshot import Snapshot, find_snapshot
 
@@ -99,7 +100,7 @@ class LocalVLM(ChatModel):
         options = {"trust_remote_code": trust_remote_code, "local_files_only": True}
         if name is not None:
             snapshot = replace(snapshot, model_id=name)
-        with _clear_loading(snapshot.model_id), _progress_as_wanted():
+        with _clear_loading(snapshot.model_id), _progress_as_wanted(snapshot.model_id):
             processor = load_processor(snapshot.folder, **options)
             model = transformers.AutoModelForImageTextToText.from_pretrained(
                 snapshot.folder,
@@ -279,10 +280,10 @@ def _clear_loading(model_id: str) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_as_wanted() -> Iterator[None]:
-    """Keep transformers' bars off where nobody is to see any."""
+def _progress_as_wanted(model_id: str) -> Iterator[None]:
+    """Keep transformers' bars off where nobody is to see any, and for what loads in no time."""
     logging = _transformers().utils.logging
-    if wanted() or not logging.is_progress_bar_enabled():
+    if (wanted() and model_id != EMBEDDED_ID) or not logging.is_progress_bar_enabled():
         yield
         return
     logging.disable_progress_bar()
