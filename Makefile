@@ -47,8 +47,8 @@ $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e .
 	@touch $@
 
-$(VENV)/demo: $(VENV)/base
-	$(PIP) -e '.[qc]'
+$(VENV)/demo: $(VENV)/base $(VENV)/torch
+	$(PIP) -e '.[qc,train]'
 	@touch $@
 
 $(VENV)/torch: constraints.txt | $(VENV)/bin/python
@@ -57,7 +57,7 @@ $(VENV)/torch: constraints.txt | $(VENV)/bin/python
 
 $(VENV)/test: pyproject.toml constraints.txt $(VENV)/torch
 	$(PIP) -e '.[test]'
-	$(PIP) --no-deps spandrel
+	$(PIP) --no-deps spandrel xgrammar apache-tvm-ffi
 	@touch $(VENV)/base $(VENV)/demo $@
 
 $(VENV)/quality: pyproject.toml constraints.txt $(VENV)/test

@@ -83,6 +83,15 @@ def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
         return cast("NDArray[np.uint8]", np.array(upright.convert("RGB"), dtype=np.uint8))
 
 
+def encode_png(picture: NDArray[np.uint8]) -> bytes:
+    """Return a picture, RGB ``uint8`` ``(H, W, 3)``, as PNG: nothing is lost."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
 def decoder() -> str:
     """Return what decodes here, and its versions: other ones may give other pixels."""
     import PIL

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from restorer_tones import retouch_widely
 from torch import Tensor
 
 from ggt_hf import sample
@@ -62,26 +62,6 @@ def _tested_in_sample() -> Iterator[str]:
             yield pair["key"].removeprefix(pair["category"] + "-")
 
 
-def retouch(picture: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """Give every fourth picture other tones, as photographs of dusk, mist or dull days have them.
-
-    Else a network that has mostly seen bright days takes every evening for a fault.
-    """
-    rng = np.random.default_rng(seed)
-    if rng.random() > 1 / 4:
-        return picture
-    gamma = np.exp(rng.uniform(-0.2, 0.6))
-    black, white = rng.uniform(0, 0.08), rng.uniform(0.75, 1)
-    tint = np.exp(0.05 * rng.standard_normal(3))
-    levels = np.linspace(0, 1, 256, dtype=np.float32)[:, None] ** gamma
-    toned = np.stack([(black + (white - black) * levels[:, 0]) * t for t in tint], axis=1)
-    moved = np.take_along_axis(toned[:, None], picture.reshape(-1, 1, 3).astype(np.intp), axis=0)
-    moved = moved.reshape(picture.shape)
-    grey = moved.mean(axis=2, keepdims=True)
-    moved = grey + (moved - grey) * rng.uniform(0.5, 1.1)
-    return (moved.clip(0, 1) * 255).round().astype(np.uint8)
-
-
 def ssim(first: Tensor, second: Tensor, stride: int = 1) -> Tensor:
     """Return the structural similarity of luma, ``(B,)``, over windows of 7 x 7 pixels."""
     weights = first.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
@@ -115,3 +95,21 @@ def validation_pairs(paths: Sequence[Path], side: int = 256) -> dict[str, tuple[
         lq, gt = (torch.from_numpy(np.stack(s)).permute(0, 3, 1, 2) / 255 for s in sides)
         pairs[category] = lq, gt
     return pairs
+
+
+def clean_pairs(paths: Sequence[Path], side: int = 256) -> tuple[Tensor, Tensor]:
+    """Return (lq, gt) in [0, 1], ``(B, 3, side, side)``: originals in all kinds of tones.
+
+    What was done to them is a copy's compression, and every third is blurred or noisy a little.
+    """
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    for number, path in enumerate([*paths, *paths, *paths]):
+        whole = decode(path.read_bytes(), path.name)
+        top, left = (whole.shape[0] - side) // 2, (whole.shape[1] - side) // 2
+        gt = np.ascontiguousarray(whole[top : top + side, left : left + side])
+        gt = retouch_widely(gt, 9100 + number)
+        severity = 0.15 if number % 3 == 0 else 0.01
+        sides[0].append(degrade(gt, "mixed", seed=9100 + number, severity=severity).lq)
+        sides[1].append(gt)
+    lq, gt = (torch.from_numpy(np.stack(s)).permute(0, 3, 1, 2) / 255 for s in sides)
+    return lq, gt

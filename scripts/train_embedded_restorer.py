@@ -7,11 +7,11 @@ sample's test pairs, and one in six by a hash of its name, never train: half of 
 validation, which is shown on the way, the others for scripts/measure_embedded_restorer.py.
 
 The same command resumes where OUT_DIR/checkpoint.pt stands, exactly: weights, optimizer, average
-and data. More steps go on from there too: what ships was finished by
+and data. It learns in two phases, first to restore, then (`--settle`, other data and a fresh
+optimizer) when to do little. What ships was made by
 
     python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --steps 7500
-    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --steps 8000 --rate 1.6e-3 \\
-        --error squared --doubt 6 --memory 100
+    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --settle --steps 16000
 
 It ends with OUT_DIR/restorer, a pipeline in diffusers' layout, for
 scripts/measure_embedded_restorer.py.
@@ -23,21 +23,19 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from restorer_pairs import psnr, retouch, split_photographs, ssim, validation_pairs
+from restorer_pairs import clean_pairs, psnr, split_photographs, ssim, validation_pairs
+from restorer_sources import learning_pairs, settling_pairs
 from torch import Tensor
 
 from ggt_hf.data.streaming.batches import PairBatch
-from ggt_hf.data.streaming.mixing import Mix
-from ggt_hf.data.streaming.simulated import SimulatedPairs
 from ggt_hf.data.streaming.stream import PairStream
-from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.degradation import REVISION
 from ggt_hf.records import DEGRADATIONS
 from ggt_hf.restoration.network import OneStepRestorer, fine, thumbnail
@@ -53,16 +51,23 @@ class Trainer:
         self.restorer = OneStepRestorer(channels=arguments.channels, blocks=arguments.blocks)
         self.restorer = self.restorer.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.restorer).eval().requires_grad_(False)
-        self.judge = torch.nn.Linear(self.restorer.config.context_channels, len(DEGRADATIONS))
+        kinds = len(DEGRADATIONS) + arguments.settle
+        self.judge = torch.nn.Linear(self.restorer.config.context_channels, kinds)
         self.learners = [*self.restorer.parameters(), *self.judge.parameters()]
         self.optimizer = torch.optim.AdamW(self.learners, lr=1.0, weight_decay=1e-4, fused=True)
-        self.source = simulated(split.train, arguments.picture, arguments.seed)
+        drawn = split.train, arguments.picture, arguments.seed
+        self.source = (
+            settling_pairs(*drawn, arguments.out / "reduced")
+            if arguments.settle
+            else learning_pairs(*drawn)
+        )
         self.stream = PairStream(
-            self.source, batch_size=len(DEGRADATIONS) * arguments.turns, rank=0, world_size=1,
+            self.source, batch_size=kinds * arguments.turns, rank=0, world_size=1,
             drop_last=True, threads=1, prefetch=1,
         )  # fmt: skip
         self.validation = validation_pairs(split.validation)
-        self.step, self.lines = 0, list[dict[str, Any]]()
+        self.clean = clean_pairs(split.validation)
+        self.step, self.begun, self.lines = 0, 0, list[dict[str, Any]]()
         self.photographs = {name: len(paths) for name, paths in vars(split).items()}
         print(self.photographs)
 
@@ -91,7 +96,9 @@ class Trainer:
 
     def _learn(self, batch: PairBatch) -> float:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.arguments.rate * schedule(self.step, self.arguments.steps)
+            group["lr"] = self.arguments.rate * schedule(
+                self.step - self.begun, self.arguments.steps - self.begun
+            )
         whole_lq, whole_gt = batch.floats()
         lq, gt, owner = self._patches(whole_lq, whole_gt)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.arguments.bf16):
@@ -102,11 +109,15 @@ class Trainer:
         kinds = torch.tensor([self.source.place(row)[0] for row in range(len(whole_lq))])
         # The mixed ones have the tones that they should have: they teach to let them be in doubt.
         weights = torch.where(kinds == DEGRADATIONS.index("mixed"), self.arguments.doubt, 1.0)
-        log_error = ERRORS[self.arguments.error]
+        log_error = log_squared if self.arguments.settle else log_absolute
         losses = objective(lit.float(), residual.float(), gt, log_error)
-        loss = (weights[owner] * losses).mean()
-        toned = self.restorer.tone(thumbnail(whole_lq), context.float())
-        loss = loss + 0.5 * (weights * log_error(toned - thumbnail(whole_gt))).mean()
+        small_lq, small_gt = thumbnail(whole_lq), thumbnail(whole_gt)
+        toned = self.restorer.tone(small_lq, context.float())
+        tone_losses = 0.5 * log_error(toned - small_gt)
+        if self.arguments.settle:
+            losses = losses + DARKENED * darkened(lit.float(), lq, gt)
+            tone_losses = tone_losses + DARKENED * darkened(toned, small_lq, small_gt)
+        loss = (weights[owner] * losses).mean() + (weights * tone_losses).mean()
         # The context learns early what it is for: to tell the categories apart.
         loss = loss + 0.1 * F.cross_entropy(self.judge(context.float()), kinds)
         self.optimizer.zero_grad(set_to_none=True)
@@ -134,15 +145,18 @@ class Trainer:
 
     def _check(self, loss: float, seconds: float) -> None:
         gains = validate(self.average, self.validation)
+        clean = leave_alone(self.average, *self.clean)
         score = float(np.mean([gain["psnr"] for gain in gains.values()]))
         line = {"step": self.step, "loss": round(loss, 4), "gain": round(score, 3),
-                "seconds": round(seconds), "by_category": gains}  # fmt: skip
+                "seconds": round(seconds), "by_category": gains, "clean": clean}  # fmt: skip
         self.lines.append(line)
         shown = "  ".join(
             f"{name} {gain['psnr']:+.2f} {gain['ssim']:+.3f}" for name, gain in gains.items()
         )
         print(
-            f"{self.step:6} {seconds:6.0f} s  loss {loss:.3f}  {score:+.3f} dB  {shown}", flush=True
+            f"{self.step:6} {seconds:6.0f} s  loss {loss:.3f}  {score:+.3f} dB  {shown}"
+            f"  clean {clean['psnr']:.1f} {clean['darker']:.4f}",
+            flush=True,
         )
 
     def _save(self, out: Path, data: dict[str, int | str]) -> None:
@@ -153,6 +167,8 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "data": data,
             "step": self.step,
+            "begun": self.begun,
+            "settle": self.arguments.settle,
             "lines": self.lines,
         }
         torch.save(state, out / "checkpoint.partial")
@@ -164,10 +180,12 @@ class Trainer:
         state = torch.load(path, weights_only=True)
         self.restorer.load_state_dict(state["restorer"])
         self.average.load_state_dict(state["average"])
-        self.judge.load_state_dict(state["judge"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.stream.load_state_dict(state["data"])
-        self.step, self.lines = state["step"], state["lines"]
+        self.step, self.begun, self.lines = state["step"], state["step"], state["lines"]
+        if state.get("settle", False) == self.arguments.settle:
+            self.judge.load_state_dict(state["judge"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.stream.load_state_dict(state["data"])
+            self.begun = state["begun"]
         print(f"resumed after step {self.step}")
 
     def _finish(self, out: Path) -> None:
@@ -178,19 +196,12 @@ class Trainer:
         facts = {
             "simulator": REVISION,
             "photographs": self.photographs,
+            "begun": self.begun,
         }
         told = (
-            "steps",
-            "rate",
-            "error",
-            "doubt",
-            "memory",
-            "turns",
-            "patches",
-            "picture",
-            "patch",
+            "settle", "steps", "rate", "doubt", "memory", "turns", "patches", "picture", "patch",
             "seed",
-        )
+        )  # fmt: skip
         facts |= {name: getattr(self.arguments, name) for name in told}
         (out / "restorer" / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
 
@@ -229,30 +240,27 @@ def log_absolute(error: Tensor) -> Tensor:
 
 
 def log_squared(error: Tensor) -> Tensor:
-    """Return the logarithm of each picture's root mean square error, ``(B,)``: what PSNR counts."""
-    return 0.5 * (error.square().mean((1, 2, 3)) + 1e-6).log()
+    """Return the logarithm of each picture's root mean square error, ``(B,)``: what PSNR counts.
+
+    Below 40 dB, that is: nearer than that, a picture that should be left alone is as good.
+    """
+    return 0.5 * (error.square().mean((1, 2, 3)) + 1e-4).log()
 
 
-ERRORS = {"absolute": log_absolute, "squared": log_squared}
-"""Names of `--error`. The first learns better, from streaks and scratches above all; the second
-punishes what is boldly wrong, and ends the training."""
+DARKENED = 10.0
+"""Weight of `darkened`: beside a usual error of a tenth, it counts such errors twice."""
 
 
-def simulated(photographs: Sequence[Path], side: int, seed: int) -> Mix:
-    """Return pairs of all categories in turn: each step then learns from every one of them."""
-    geometry = RandomGeometry(crop=side, flip=True)
-    parts = [
-        SimulatedPairs(
-            photographs,
-            geometry,
-            degradations=[kind],
-            repeats=8,
-            seed=seed + place,
-            retouch=retouch,
-        )
-        for place, kind in enumerate(DEGRADATIONS)
-    ]
-    return Mix(parts, seed=seed)
+def darkened(restored: Tensor, lq: Tensor, gt: Tensor) -> Tensor:
+    """Return how much darker than both input and truth pictures ``(B, 3, H, W)`` are, ``(B,)``.
+
+    In doubt, a picture is to be left as bright as it is: one that was dull from the first loses
+    more by being taken for a faded one than a faded one gains.
+    """
+    luma = restored.new_tensor([0.299, 0.587, 0.114])
+    sides = (F.avg_pool2d(torch.einsum("c,bchw->bhw", luma, s), 8) for s in (restored, lq, gt))
+    ours, before, true = sides
+    return (torch.minimum(before, true) - ours).clamp(min=0).mean((1, 2))
 
 
 @torch.no_grad()
@@ -271,6 +279,17 @@ def validate(
     return gains
 
 
+@torch.no_grad()
+def leave_alone(restorer: OneStepRestorer, lq: Tensor, gt: Tensor) -> dict[str, float]:
+    """Return the mean PSNR of nearly clean pictures, restored, and how much darker they are."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        restored = restorer(lq).float().clamp(0, 1)
+    return {
+        "psnr": round(float(psnr(restored, gt).mean()), 3),
+        "darker": round(float(darkened(restored, lq, gt).mean()), 5),
+    }
+
+
 def main() -> None:
     """Read the arguments and train."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -279,7 +298,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=7500)
     parser.add_argument("--rate", type=float, default=1.2e-3, help="learning rate (%(default)s)")
     parser.add_argument("--turns", type=int, default=1, help="pictures of each category a step")
-    parser.add_argument("--error", choices=ERRORS, default="absolute")
+    parser.add_argument("--settle", action="store_true", help="learn when to do little")
     parser.add_argument(
         "--doubt", type=float, default=1.5, help="weight of the mixed (%(default)s)"
     )

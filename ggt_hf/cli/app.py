@@ -21,6 +21,7 @@ from ggt_hf.cli.output import tell_error
 from ggt_hf.cli.prompt import prompt
 from ggt_hf.cli.push import push
 from ggt_hf.cli.qc import qc
+from ggt_hf.cli.rank import rank
 from ggt_hf.cli.restore import restore
 from ggt_hf.cli.review import review
 from ggt_hf.cli.show import show
@@ -73,6 +74,7 @@ app.add_typer(contamination, name="contamination")
 app.command()(train)
 app.command()(restore)
 app.command("eval")(evaluate)
+app.command()(rank)
 app.command()(verify)
 app.add_typer(push, name="push")
 app.add_typer(card, name="card")

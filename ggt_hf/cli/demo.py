@@ -32,6 +32,7 @@ def demo(
     fields = {
         "dataset": str(report.dataset),
         "page": str(report.page),
+        "comparison": None if report.comparison is None else str(report.comparison),
         "num_pairs": report.num_pairs,
         "seconds": report.seconds,
         "next": list(commands),

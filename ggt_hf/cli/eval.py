@@ -51,6 +51,17 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
     against: Annotated[
         str | None, typer.Option(help="Compare every other restorer with this one.")
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Who says VLM-R: rules, a Hub id, a folder, or an endpoint's name of a model.",
+            show_default="nobody",
+        ),
+    ] = None,
+    judge_endpoint: Annotated[
+        str | None,
+        typer.Option(help="Base URL of an OpenAI-compatible server; its key is OPENAI_API_KEY."),
+    ] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="YAML of restorers, tasks and comparisons.")
     ] = None,
@@ -86,9 +97,12 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
 
       ggt eval theirs=outputs/ mine=ORG/NAME --task pairs/ --metrics psnr_y,lpips
 
+      ggt eval mine=ORG/NAME --task photos/ --judge Qwen/Qwen3-VL-8B-Instruct
+
       ggt eval --recipe table.yaml --out table
     """
     from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+    from ggt_hf.evaluation.judging import judge_choice
     from ggt_hf.evaluation.restorers import restorer_of
     from ggt_hf.evaluation.task import task_of
     from ggt_hf.restoration.methods import method_of
@@ -103,6 +117,7 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
             metrics=asked.metrics,
             limit=asked.limit,
             seed=asked.seed,
+            judge=judge_choice(judge or asked.judge, judge_endpoint),
             keep_pictures=keep_pictures,
             engine=engine.value,
             num_workers=num_workers,
@@ -183,4 +198,8 @@ def _tell(made: BenchmarkReport, output: Output) -> None:
         output.remark(
             f"{counted(len(made.failures), 'picture')} without scores: the means leave them out."
         )
+    for line in made.calibration.remarks if made.calibration else ():
+        output.remark(f"The judge: {line}.")
+    if unsaid := made.num_unsaid:
+        output.remark(f"The judge could not say of {counted(unsaid, 'picture')}.")
     output.remark(f"Scores of {counted(len(made.scores.rows), 'picture')} in {made.out}.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ggt_hf.cli.options import Json, Quiet
+from ggt_hf.cli.options import Json, Quiet, Seed
 from ggt_hf.cli.output import Output, plain
 from ggt_hf.errors import UsageError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ggt_hf.quality.agreement import Agreement
     from ggt_hf.quality.candidate_folder import CandidateFolder
     from ggt_hf.quality.decisions import Decision
+    from ggt_hf.quality.review_server import ReviewServer
 
 Candidates = Annotated[
     Path, typer.Argument(metavar="CANDIDATES", help="candidates.jsonl, or the folder it is in.")
@@ -33,6 +34,16 @@ NoOpen = Annotated[bool, typer.Option("--no-open", help="Print the address; open
 Export = Annotated[
     Path | None, typer.Option(help="Write the page and its pictures to this folder instead.")
 ]
+Pairwise = Annotated[
+    bool,
+    typer.Option("--pairwise", help="Of a folder of ggt rank: prefer one of two versions, blind."),
+]
+Comparisons = Annotated[
+    int,
+    typer.Option(
+        min=1, help="With --pairwise: comparisons of this reviewer, attention checks on top."
+    ),
+]
 Summary = Annotated[
     bool, typer.Option("--summary", help="Count decisions and how far reviewers agree instead.")
 ]
@@ -41,6 +52,9 @@ Summary = Annotated[
 def review(
     candidates: Candidates,
     reviewer: Reviewer = None,
+    pairwise: Pairwise = False,
+    comparisons: Comparisons = 60,
+    seed: Seed = 0,
     verdicts: Verdicts = None,
     port: Port = 0,
     no_open: NoOpen = False,
@@ -62,12 +76,22 @@ def review(
       ggt review candidates/ --reviewer ada --verdicts verdicts/verdicts.jsonl
 
       ggt review candidates/ --summary --json
+
+      ggt review ggt-rank/ --pairwise --reviewer ada
     """
     from ggt_hf.quality.candidate_folder import CandidateFolder
 
     if export and summary:
         raise UsageError("--export and --summary exclude each other.", hint="Give one of them.")
     output = Output(as_json=as_json, quiet=quiet)
+    if pairwise:
+        if export or verdicts:
+            raise UsageError("--pairwise takes no --export and no --verdicts.", hint="Leave them.")
+        if summary:
+            _tell_raters(candidates, output)
+        else:
+            _vote(candidates, reviewer or _login_name(), comparisons, seed, port, no_open, output)
+        return
     folder = CandidateFolder(candidates)
     if summary:
         _summarize(folder, output)
@@ -95,16 +119,58 @@ def _serve(
     from ggt_hf.quality.review import open_review
 
     with open_review(folder, reviewer, only=only, port=port) as server:
-        output.result({"url": server.url, "pairs": server.num_shown}, server.url)
-        output.remark(f"{server.num_shown:,} pairs for {reviewer}; Ctrl-C ends it, all is saved.")
-        if not no_open:
-            import webbrowser
+        _show(server, reviewer, f"ggt review {folder.path} --summary", no_open, output)
 
-            webbrowser.open(server.url)
-        try:
-            server.wait()
-        except KeyboardInterrupt:
-            output.remark(f"\nnext: ggt review {folder.path} --summary")
+
+def _vote(
+    out: Path,
+    rater: str,
+    num_comparisons: int,
+    seed: int,
+    port: int,
+    no_open: bool,
+    output: Output,
+) -> None:
+    from ggt_hf.evaluation.ranking.voting import open_voting
+
+    with open_voting(out, rater, seed=seed, num_comparisons=num_comparisons, port=port) as server:
+        after = f"ggt review {out} --pairwise --summary, and the same ggt rank again"
+        _show(server, rater, after, no_open, output)
+
+
+def _show(server: ReviewServer, reviewer: str, after: str, no_open: bool, output: Output) -> None:
+    """Serve until Ctrl-C."""
+    output.result({"url": server.url, "pairs": server.num_shown}, server.url)
+    output.remark(f"{server.num_shown:,} pairs for {reviewer}; Ctrl-C ends it, all is saved.")
+    if not no_open:
+        import webbrowser
+
+        webbrowser.open(server.url)
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        output.remark(f"\nnext: {after}")
+
+
+def _tell_raters(out: Path, output: Output) -> None:
+    from ggt_hf.evaluation.ranking.rank import read_versions
+    from ggt_hf.evaluation.ranking.votes import read_poll
+
+    versions, _ = read_versions(out)
+    poll = read_poll(out, versions)
+    output.table(
+        [
+            {
+                "rater": rater.name,
+                "votes": rater.num_votes,
+                "checks": rater.num_checks,
+                "missed": rater.num_missed,
+                "counts": rater.says,
+            }
+            for rater in poll.raters
+        ]
+    )
+    output.remark(f"{len(poll.votes):,} votes count.")
 
 
 def _not_rejected(path: Path) -> set[str]:

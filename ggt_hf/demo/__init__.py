@@ -17,7 +17,7 @@ PAGE = "index.html"
 
 
 def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
-    """Build, validate, load and stream pairs; make and judge targets of real photographs; show it.
+    """Build, validate, load and stream pairs; make and judge targets, finetune, restore, compare.
 
     Args:
         out: the folder to write to; made where it is missing.
@@ -29,6 +29,7 @@ def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
     from ggt_hf.data.loading.bare_name import BARE_NAME
     from ggt_hf.demo.page import write_page
     from ggt_hf.demo.pairs import run_pairs
+    from ggt_hf.demo.restoring import run_restoring
     from ggt_hf.demo.targets import run_targets
 
     out.mkdir(parents=True, exist_ok=True)
@@ -37,6 +38,7 @@ def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
     steps = Steps(report, tell)
     run_pairs(report, steps)
     run_targets(report, steps)
+    run_restoring(report, steps)
     with steps.step("show") as say:
         write_page(report, next_commands(report))
         say(f"every pair and every decision in {report.page}")
@@ -44,15 +46,18 @@ def run_demo(out: Path, *, tell: Callable[[str], None]) -> DemoReport:
 
 
 def next_commands(report: DemoReport) -> dict[str, str]:
-    """Return three commands worth trying next, and what each does."""
+    """Return some commands worth trying next, and what each does."""
     from ggt_hf.data.reading.reader import open_dataset
+    from ggt_hf.demo.restoring import RECIPE
 
     with open_dataset(report.dataset) as store:
         key = store.manifest.row(0).key
     own = {"ggt build YOUR_PAIRS my-dataset": "The same from your own folders, zips or manifests."}
+    train = {f"ggt train {report.out / RECIPE} --steps 500 --output mine": "Finetune for longer."}
     review = {f"ggt review {report.candidates}": "Judge the targets by eye, on a page."}
     return {
         f"ggt info {report.dataset}": "What is in the dataset: counts, licences, root hash.",
         f"ggt show {report.dataset} {key} --out .": "One pair, read by its byte range.",
         **(review if report.targets else own),
+        **(train if report.restored else {}),
     }

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH
 from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.demo.passage import encoded_image, target_comparison
-from ggt_hf.demo.report import DemoReport
+from ggt_hf.demo.report import DemoReport, Restored
+from ggt_hf.images import inspect
 from ggt_hf.pages.comparison import (
     Comparison,
     ComparisonGroup,
     ComparisonPage,
     PageTable,
+    Strip,
 )
 from ggt_hf.records import DEGRADATIONS, OUTCOMES, Check, Pair
 
@@ -33,14 +35,16 @@ def write_page(report: DemoReport, next_commands: Mapping[str, str]) -> None:
             lead=(
                 "What this machine has just done, offline. First: a target for each of a few "
                 "really degraded photographs, which have none: observed, prompted, edited, "
-                "measured and judged, each decision with its reason. Then: pairs that were built "
-                "into shards, validated, loaded and streamed. Drag a slider, or focus it and use "
+                "measured and judged, each decision with its reason. Then: the same photographs, "
+                "restored. Last: pairs that were built into shards, validated, loaded, streamed, "
+                "and trained on. Drag a slider, or focus it and use "
                 "the arrow keys."
             ),
             facts=_facts(report, store),
             tables=[*_trials(report), _counts(store), _files(store)],
             next_commands=next_commands,
-            groups=[*_targets(report), *_pairs(store)],
+            links=_links(report),
+            groups=[*_targets(report), *_restored(report), *_pairs(store)],
         )
     page.write(report.page)
 
@@ -84,6 +88,47 @@ def _targets(report: DemoReport) -> list[ComparisonGroup]:
             heading="Real photographs, and their verdicts", lead=lead, comparisons=shown
         )
     ]
+
+
+def _restored(report: DemoReport) -> list[ComparisonGroup]:
+    """Return the really degraded photographs beside what the restorers made of them."""
+    if not report.restored:
+        return []
+    return [
+        ComparisonGroup(
+            heading="Restored: before, embedded, finetuned",
+            lead=(
+                "The embedded restorer comes with the package. The finetuned one is it, some "
+                "steps further, on pairs built here and simulated ones, 1:1: enough to show the "
+                "way, not to see a difference. What both leave alone they cannot mend."
+            ),
+            strips=[_strip(restored) for restored in report.restored.values()],
+        )
+    ]
+
+
+def _strip(restored: Restored) -> Strip:
+    photograph = restored.photograph
+    files = {"before": photograph.path, **restored.results}
+    pictures = {
+        name: encoded_image(path.read_bytes(), photograph.key) for name, path in files.items()
+    }
+    info = inspect(pictures["before"].data, photograph.key)
+    return Strip(
+        title=f"{photograph.key}, restored",
+        pictures=pictures,
+        width=info.width,
+        height=info.height,
+        badge=_NAMES.get(photograph.degradation, photograph.degradation),
+        notes=[f"{photograph.license} · {photograph.credit or 'no credit asked'}"],
+    )
+
+
+def _links(report: DemoReport) -> dict[str, str]:
+    if report.comparison is None:
+        return {}
+    path = report.comparison.relative_to(report.out).as_posix()
+    return {"Report: restorers compared": path}
 
 
 def _trials(report: DemoReport) -> list[PageTable]:

@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ggt_hf.records import Candidate, Prompt, Verdict
+
+if TYPE_CHECKING:
+    from ggt_hf.sample import RealPhotograph
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +41,16 @@ class Trial:
     """Whether it was shown to see this kind."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restored:
+    """A really degraded photograph, and what restorers made of it."""
+
+    photograph: RealPhotograph
+    """The photograph."""
+    results: dict[str, Path]
+    """Restorer -> the file that it wrote."""
+
+
 @dataclass(kw_only=True, slots=True)
 class DemoReport:
     """What a demo did."""
@@ -59,6 +73,12 @@ class DemoReport:
     """The dataset of the targets that were accepted; ``None`` where none was."""
     left_out: str | None = None
     """Why no targets were made; ``None`` where they were."""
+    restored: dict[str, Restored] = field(default_factory=dict)
+    """Key -> the photograph, restored; empty where that was left out."""
+    comparison: Path | None = None
+    """The page on which restorers are compared; ``None`` where that was left out."""
+    restoring_left_out: str | None = None
+    """Why nothing was restored; ``None`` where something was."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Step -> wall time."""
 

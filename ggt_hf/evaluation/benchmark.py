@@ -15,25 +15,36 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ggt_hf.data.streaming.order import salt
 from ggt_hf.engines import Engine, Failure, StageReport, Unit, run_stage
 from ggt_hf.errors import GgtError, UsageError
 from ggt_hf.evaluation.cases import Case, list_cases
+from ggt_hf.evaluation.judging import (
+    JudgeChoice,
+    judge_pictures,
+    said_by,
+    split_metrics,
+    trusted_judge,
+)
 from ggt_hf.evaluation.restorers import INPUT, Restorer, refuse_same_names
 from ggt_hf.evaluation.scores import FILE, PictureScore, ScoreTable, write_scores
 from ggt_hf.evaluation.summary import Summary, summarise
 from ggt_hf.evaluation.task import Task, described
 from ggt_hf.evaluation.work import Order, evaluate, set_up
 from ggt_hf.images import decoder
-from ggt_hf.metrics import metrics_named
+from ggt_hf.metrics import metric, metrics_named
 from ggt_hf.metrics.scorer import Scorer
 from ggt_hf.stages import read_rows
 from ggt_hf.version import __version__
+
+if TYPE_CHECKING:
+    from ggt_hf.quality.calibration import Calibration
+    from ggt_hf.quality.vlm_judge import Judge
 
 RUN = "run.json"
 """Written last: a run with it is whole."""
@@ -53,6 +64,8 @@ class Settings:
     """Pictures of each task; ``None`` = all."""
     seed: int = 0
     """Of the restorers, of `limit`, and of what is degraded here."""
+    judge: JudgeChoice | None = None
+    """Who says VLM-R; ``None`` = nobody. A judge adds it to whatever else is measured."""
     keep_pictures: bool = True
     """Whether restored pictures are kept."""
     engine: Engine = "local"
@@ -97,6 +110,15 @@ class BenchmarkReport:
     """Pictures without scores."""
     num_reused: int = 0
     """Scores that an earlier run had made."""
+    calibration: Calibration | None = None
+    """What the judge was shown to see; ``None``: nobody judged."""
+
+    @property
+    def num_unsaid(self) -> int:
+        """Restored pictures of which the judge could not say anything."""
+        if self.calibration is None:
+            return 0
+        return sum(not any(metric(name).judged for name in row.scores) for row in self.scores.rows)
 
 
 def run_benchmark(
@@ -126,18 +148,25 @@ def run_benchmark(
     pairs = _compared([restorer.name for restorer in restorers], against)
     identities = {restorer.name: dict(restorer.identity()) for restorer in restorers}
     cases = {task.name: _cases(task, chosen) for task in tasks}
+    judge, calibration = _judge(chosen, out)
     scores, reused = ScoreTable(), 0
     failures: list[TaskFailure] = []
     for task in tasks:
-        names, prints = _measured(task, cases[task.name], chosen)
+        measured = _measured(task, cases[task.name], chosen)
         for restorer in restorers:
             identity = identities[restorer.name]
-            stands_for = _fingerprint(task, identity, prints)
-            order = _order(task, restorer, identity, names, cases[task.name], out, chosen)
+            stands_for = _fingerprint(task, identity, measured.prints)
+            order = _order(task, restorer, identity, measured.names, cases[task.name], out, chosen)
             report = _run(order, stands_for, out, chosen)
+            if judge:
+                stands_for["metrics"] |= {name: _said_by(judge) for name in measured.said}
             digest = _digest(stands_for)
             scores.fingerprints[digest] = stands_for
-            scores.rows.extend(_rows(report, order, digest))
+            rows = list(_rows(report, order, digest))
+            if judge:
+                said = judge_pictures(judge, order, rows, measured.said, out, quiet=chosen.quiet)
+                rows = [replace(row, scores={**row.scores, **said[row.key]}) for row in rows]
+            scores.rows.extend(rows)
             failures.extend(_failures(order, report.failures))
             reused += report.num_reused
     if not scores.rows:
@@ -150,9 +179,10 @@ def run_benchmark(
         tasks={task.name: task for task in tasks},
         cases=cases,
         scores=scores,
-        summary=summarise(scores, pairs),
+        summary=summarise(scores, pairs, notes=said_by(chosen.judge)),
         failures=failures,
         num_reused=reused,
+        calibration=calibration,
     )
     _write(made, identities, chosen)
     return made
@@ -163,23 +193,49 @@ def _cases(task: Task, settings: Settings) -> dict[str, Case]:
     return {case.key: case for case in listed}
 
 
-def _measured(
-    task: Task, cases: Mapping[str, Case], settings: Settings
-) -> tuple[tuple[str, ...], dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What is measured of a task's pictures."""
+
+    names: tuple[str, ...]
+    prints: dict[str, Any]
+    said: tuple[str, ...]
+
+
+def _judge(settings: Settings, out: Path) -> tuple[Judge | None, Calibration | None]:
+    if settings.judge is None:
+        return None, None
+    if not settings.keep_pictures:
+        raise UsageError(
+            "A judge looks at the restored pictures, and they are not to be kept.",
+            hint="Leave out --no-pictures, or the judge.",
+        )
+    return trusted_judge(settings.judge, out)
+
+
+def _said_by(judge: Judge) -> dict[str, Any]:
+    return {"code": judge.name, "weights": {}, "size": "whole"}
+
+
+def _measured(task: Task, cases: Mapping[str, Case], settings: Settings) -> _Measured:
     """Return the metrics that fit the task's pictures, and their fingerprints.
 
     They are loaded and tested here, before any picture is restored.
     """
     asked = metrics_named(settings.metrics or task.metrics)
+    if settings.judge and not any(row.judged for row in asked):
+        asked = (*asked, metric("vlm_r"))
+    computed, said = split_metrics(asked, settings.judge)
     has_reference = any(case.gt is not None for case in cases.values())
-    names = tuple(row.name for row in asked if has_reference or not row.needs_reference)
-    if not names:
+    names = tuple(row.name for row in computed if has_reference or not row.needs_reference)
+    if not names and not said:
         raise UsageError(
             f"The pictures of {task.name} have no ground truth, and every metric asked for "
             f"({', '.join(row.name for row in asked)}) compares with one.",
             hint="Ask for others, such as --metrics piqe (pip install 'ggt-hf[metrics]').",
         )
-    return names, Scorer(names, device=settings.device).fingerprint
+    prints = Scorer(names, device=settings.device).fingerprint
+    return _Measured(names, prints, tuple(row.name for row in said))
 
 
 def _fingerprint(
@@ -237,8 +293,13 @@ def _unit(case: Case, order: Order, settings: Settings) -> Unit:
     with suppress(GgtError):  # said by the worker, of this picture alone
         output = order.restorer.output(order.task, case)
     marks = [[blob.name, blob.num_bytes, blob.mark] for blob in (*given, output) if blob]
-    seed = salt("seed", settings.seed, order.task, case.key) % _MAX_SEED
+    seed = case_seed(settings.seed, order.task, case.key)
     return Unit(key=case.key, payload={"given": marks, "seed": seed})
+
+
+def case_seed(seed: int, task: str, key: str) -> int:
+    """Return the seed of one picture, of its restorer and of what degrades it here."""
+    return int(salt("seed", seed, task, key) % _MAX_SEED)
 
 
 def _rows(report: StageReport, order: Order, digest: str) -> Iterator[PictureScore]:

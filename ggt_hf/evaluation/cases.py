@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ggt_hf.data.building.sources import Labels, read_source
-from ggt_hf.data.building.sources.blobs import Blob
+from ggt_hf.data.building.sources.blobs import Blob, FileBlob
 from ggt_hf.data.building.sources.tree import walk
 from ggt_hf.data.building.sources.words import Vocabulary
 from ggt_hf.data.format.schema import INFO_PATH, normalise_key
@@ -101,12 +101,29 @@ def _found(task: Task) -> list[Case]:
     if where == SAMPLE:
         from ggt_hf import sample
 
-        return _listed(sample.PAIRS, split=_TEST)
+        return _real() if task.reference is False else _listed(sample.PAIRS, split=_TEST)
     if not Path(where).exists() or (Path(where) / INFO_PATH).is_file():
         return _of_dataset(where, task.split)
     if task.simulate or task.reference is False:
         return _alone(Path(where), clean=task.simulate)
     return _of_folder(Path(where), task)
+
+
+def _real() -> list[Case]:
+    """Return the really degraded photographs of the sample."""
+    from ggt_hf import sample
+
+    return [
+        Case(
+            key=one.key,
+            category=one.degradation,
+            lq=FileBlob.of(one.path.name, one.path, one.path.stat()),
+            gt=None,
+            license=one.license,
+            credit=one.credit,
+        )
+        for one in sample.real_photographs()
+    ]
 
 
 def _of_dataset(where: str, split: str | None) -> list[Case]:

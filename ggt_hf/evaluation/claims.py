@@ -18,6 +18,7 @@ from ggt_hf.evaluation.benchmark import RUN
 from ggt_hf.evaluation.scores import FILE, PictureScore, read_scores
 from ggt_hf.evaluation.statistics import interval
 from ggt_hf.evaluation.task import SAMPLE
+from ggt_hf.metrics import metric
 
 CLAIMS_PATH = "evaluation/claims.json"
 """Where claims lie in a model's folder or repository."""
@@ -86,9 +87,12 @@ def claims_of(run: Path, restorer: str) -> list[Claim]:
     claims = []
     for task in table.tasks:
         rows = table.of(task, restorer)
-        if rows:
-            stands_for = table.fingerprints[rows[0].fingerprint]
-            claims.append(_claim(task, said["tasks"][task], rows, stands_for))
+        # A judge's words are not claimed: who verifies need not have the judge.
+        names = [name for row in rows[:1] for name in row.scores if not metric(name).judged]
+        if names:
+            stands_for = dict(table.fingerprints[rows[0].fingerprint])
+            stands_for["metrics"] = {name: stands_for["metrics"][name] for name in names}
+            claims.append(_claim(task, said["tasks"][task], rows, stands_for, names))
     if not claims:
         names = sorted({row.restorer for row in table.rows})
         raise UsageError(
@@ -102,11 +106,12 @@ def _claim(
     task: Mapping[str, Any],
     rows: Sequence[PictureScore],
     fingerprint: Mapping[str, Any],
+    metrics: Sequence[str],
 ) -> Claim:
     means = {}
-    for metric in rows[0].scores:
-        found = interval([row.scores[metric] for row in rows])
-        means[metric] = {name: float(value) for name, value in asdict(found).items()}
+    for metric_name in metrics:
+        found = interval([row.scores[metric_name] for row in rows])
+        means[metric_name] = {name: float(value) for name, value in asdict(found).items()}
     return Claim(
         task=name,
         title=task["title"],
@@ -119,7 +124,7 @@ def _claim(
         means=means,
         pictures={
             row.key: {
-                "scores": dict(row.scores),
+                "scores": {name: row.scores[name] for name in metrics},
                 "seed": row.seed,
                 "output_sha256": row.output_sha256,
             }

@@ -11,13 +11,14 @@
     metrics: [psnr, ssim]        # optional; else what each task says
     limit: 50                    # optional
     seed: 0                      # optional
+    judge: rules                 # optional; adds VLM-R
 
 Folders in it are relative to the recipe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from typing import Any
 from ggt_hf.errors import UsageError
 from ggt_hf.evaluation.task import task_names
 
-_FIELDS = ("restorers", "tasks", "against", "metrics", "limit", "seed")
+_FIELDS = ("restorers", "tasks", "against", "metrics", "limit", "seed", "judge")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +45,8 @@ class Recipe:
     """Pictures of each task."""
     seed: int = 0
     """Of everything drawn at random."""
+    judge: str | None = None
+    """Who says VLM-R; ``None`` = nobody."""
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -63,21 +66,49 @@ def read_recipe(path: Path) -> Recipe:
             f"{path} is no recipe.",
             hint=f"Give restorers and tasks, and of {', '.join(_FIELDS[2:])} what you need.",
         )
-    restorers, tasks = said["restorers"], said["tasks"]
-    if not isinstance(restorers, Mapping) or not isinstance(tasks, list):
+    wrong = [name for name, fits in _FITS.items() if name in said and not fits(said[name])]
+    if wrong:
         raise UsageError(
-            f"{path}: restorers is a mapping of names, and tasks is a list.",
-            hint="See the documentation of ggt_hf.evaluation.recipe.",
+            f"{path}: what it says of {', '.join(wrong)} cannot be meant.",
+            hint="restorers and against are mappings of names, tasks and metrics are lists, limit "
+            "and seed are whole numbers.",
         )
     folder = path.parent
     return Recipe(
-        restorers=tuple(f"{name}={_placed(folder, what)}" for name, what in restorers.items()),
-        tasks=tuple(_placed_task(folder, str(task)) for task in tasks),
+        restorers=tuple(
+            f"{name}={_placed(folder, what)}" for name, what in said["restorers"].items()
+        ),
+        tasks=tuple(_placed_task(folder, str(task)) for task in said["tasks"]),
         against=said.get("against"),
         metrics=tuple(said.get("metrics") or ()),
         limit=said.get("limit"),
-        seed=int(said.get("seed") or 0),
+        seed=said.get("seed") or 0,
+        judge=said.get("judge"),
     )
+
+
+def _of_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _named_words(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values())
+
+
+def _whole(value: Any, least: int) -> bool:
+    return value is None or (type(value) is int and value >= least)
+
+
+_FITS: Mapping[str, Callable[[Any], bool]] = {
+    "restorers": lambda value: _named_words(value) and bool(value),
+    "tasks": lambda value: _of_words(value) and bool(value),
+    "against": lambda value: value is None or isinstance(value, str) or _named_words(value),
+    "metrics": lambda value: value is None or _of_words(value),
+    "limit": lambda value: _whole(value, 1),
+    "seed": lambda value: _whole(value, 0),
+    "judge": lambda value: value is None or isinstance(value, str),
+}
+"""Field of a recipe -> whether a value can be meant."""
 
 
 def _placed(folder: Path, what: Any) -> str:

@@ -122,9 +122,9 @@ def _shown_pair(report: BenchmarkReport, task: str) -> tuple[str, Mapping[str, f
     against = compared.get(main)
     if against is None:
         return main, {}
-    first = report.scores.of(task, main)[0]
-    name = next(iter(first.scores))
-    return main, {row.key: row.scores[name] for row in report.scores.of(task, against)}
+    name = _first_metric(report.scores.of(task, main))
+    rows = report.scores.of(task, against)
+    return main, {row.key: row.scores[name] for row in rows if name in row.scores}
 
 
 def choose(rows: Sequence[PictureScore], main: str, others: Mapping[str, float]) -> list[Chosen]:
@@ -135,15 +135,16 @@ def choose(rows: Sequence[PictureScore], main: str, others: Mapping[str, float])
         main: its name; decides, with the keys, what is drawn at random.
         others: key -> score that is taken from the picture's own; empty = nothing is.
     """
-    name = next(iter(rows[0].scores))
-    sign = 1 if metric(name).higher_is_better else -1
+    name = _first_metric(rows)
+    sign = 1 if not name or metric(name).higher_is_better else -1
+    scored = [row for row in rows if name in row.scores and (not others or row.key in others)]
     ordered = sorted(
-        rows, key=lambda row: (sign * (others.get(row.key, 0) - row.scores[name]), row.key)
+        scored, key=lambda row: (sign * (others.get(row.key, 0) - row.scores[name]), row.key)
     )
-    picks = {ordered[0].key: "best"}
-    for place, why in ((-1, "worst"), (len(ordered) // 2, "median")):
+    picks = {ordered[0].key: "best"} if ordered else {}
+    for place, why in ((-1, "worst"), (len(ordered) // 2, "median")) if ordered else ():
         picks.setdefault(ordered[place].key, why)
-    rest = [row.key for row in ordered if row.key not in picks]
+    rest = [row.key for row in rows if row.key not in picks]
     rest.sort(key=lambda key: salt("shown", main, key))
     picks |= dict.fromkeys(rest[:_NUM_RANDOM], "random")
     order = ("best", "median", "worst", "random")
@@ -151,6 +152,11 @@ def choose(rows: Sequence[PictureScore], main: str, others: Mapping[str, float])
         (Chosen(key=key, why=why) for key, why in picks.items()),
         key=lambda chosen: order.index(chosen.why),
     )
+
+
+def _first_metric(rows: Sequence[PictureScore]) -> str:
+    """Return the first metric of the rows; a judge may have nothing to say of some, or of all."""
+    return next((name for row in rows for name in row.scores), "")
 
 
 def _versions(report: BenchmarkReport, task: Task, chosen: Chosen) -> Versions:

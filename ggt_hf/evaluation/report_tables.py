@@ -68,7 +68,12 @@ def _means(report: BenchmarkReport, task: str) -> SortableTable:
         heading="All pictures",
         columns=["restorer", *heads, "a picture takes", "pictures"],
         rows=rows,
-        note="Bold is the best, underlined the second. Below each mean, its interval.",
+        note=" ".join(
+            [
+                "Bold is the best, underlined the second. Below each mean, its interval.",
+                *summary.notes,
+            ]
+        ),
     )
 
 
@@ -145,8 +150,17 @@ def _metrics(report: BenchmarkReport) -> SortableTable:
         heading="Metrics",
         columns=["metric", "better is", "definition", "code", "weights", "licence"],
         rows=rows,
-        note=f"Pictures were decoded by {'; '.join(sorted(decoders))}.",
+        note=f"Pictures were decoded by {'; '.join(sorted(decoders))}.{_of_judge(report)}",
     )
+
+
+def _of_judge(report: BenchmarkReport) -> str:
+    """Return what must be said of the judge; nothing where nobody judged."""
+    if report.calibration is None:
+        return ""
+    tried = "; ".join(str(ranking) for ranking in report.calibration.kinds)
+    unsaid = f" It could not say of {report.num_unsaid} pictures." if report.num_unsaid else ""
+    return f" The judge was tried on planted faults: {tried}.{unsaid}"
 
 
 def _restorers(report: BenchmarkReport) -> SortableTable:

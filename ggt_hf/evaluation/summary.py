@@ -67,12 +67,15 @@ class Summary:
     """By task, restorer, category and metric."""
     differences: tuple[Difference, ...]
     """Likewise; empty where nothing was compared."""
+    notes: tuple[str, ...] = ()
+    """What must be said beside the numbers, a sentence each."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
         return {
             "means": [asdict(row) for row in self.means],
             "differences": [asdict(row) | {"says": row.says} for row in self.differences],
+            "notes": list(self.notes),
         }
 
     def mean(self, task: str, restorer: str, category: str, name: str) -> MeanScore | None:
@@ -84,12 +87,18 @@ class Summary:
         return None
 
 
-def summarise(table: ScoreTable, against: Mapping[str, str] | None = None) -> Summary:
+def summarise(
+    table: ScoreTable,
+    against: Mapping[str, str] | None = None,
+    *,
+    notes: Iterable[str] = (),
+) -> Summary:
     """Sum a run up.
 
     Args:
         table: the scores.
         against: restorer -> the one that it is compared with; both are in the table.
+        notes: sentences that belong to the numbers.
     """
     pairs = dict(against or {})
     means: list[MeanScore] = []
@@ -101,7 +110,7 @@ def summarise(table: ScoreTable, against: Mapping[str, str] | None = None) -> Su
             other = pairs.get(restorer)
             if other is not None:
                 differences.extend(_differences(task, rows, table.of(task, other)))
-    return Summary(means=tuple(means), differences=tuple(differences))
+    return Summary(means=tuple(means), differences=tuple(differences), notes=tuple(notes))
 
 
 def _means(task: str, restorer: str, rows: Sequence[PictureScore]) -> Iterator[MeanScore]:

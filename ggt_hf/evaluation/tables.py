@@ -27,13 +27,13 @@ def to_markdown(summary: Summary) -> str:
         lines = [_line(["restorer", *heads]), _line(["---"] * (len(heads) + 1))]
         for restorer in rows_of(summary, task):
             cells = [_mean_cell(summary, task, restorer, name) for name in names]
-            lines.append(_line([_escaped(restorer), *cells]))
+            lines.append(_line([escaped(restorer), *cells]))
         count = max(row.value.count for row in summary.means if row.task == task)
         parts.append(f"### {task} ({count} pictures)\n\n" + "\n".join(lines))
     if summary.differences:
         parts.append("### Differences\n\n" + "\n".join(_difference_lines(summary.differences)))
     note = f"Means, with {COVERAGE:.0f} % bootstrap intervals over the pictures."
-    return "\n\n".join([*parts, note]) + "\n"
+    return "\n\n".join([*parts, " ".join([note, *summary.notes])]) + "\n"
 
 
 def to_latex(summary: Summary) -> str:
@@ -51,8 +51,9 @@ def to_latex(summary: Summary) -> str:
         ]
         for restorer in rows_of(summary, task):
             cells = [_latex_cell(summary, task, restorer, name) for name in names]
-            lines.append(" & ".join([_latex(restorer), *cells]) + r" \\")
+            lines.append(" & ".join([latex_text(restorer), *cells]) + r" \\")
         parts.append("\n".join([f"% {task}", *lines, r"\bottomrule", r"\end{tabular}"]))
+    parts.extend(f"% {note}" for note in summary.notes)
     return "\n\n".join(parts) + "\n"
 
 
@@ -125,7 +126,7 @@ def _difference_lines(differences: Sequence[Difference]) -> list[str]:
             _line(
                 [
                     row.task,
-                    _escaped(f"{row.restorer} {MINUS} {row.against}"),
+                    escaped(f"{row.restorer} {MINUS} {row.against}"),
                     metric(row.metric).title,
                     f"{signed(row.value.mean, row.metric)} ({low} to {high})",
                     f"{row.better:.0%}",
@@ -140,9 +141,11 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text as a cell of a Markdown table holds it."""
     return text.replace("|", r"\|").replace("_", r"\_").replace("*", r"\*")
 
 
-def _latex(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Return text as LaTeX sets it."""
     return re.sub(r"([&%$#_{}])", r"\\\1", text).replace("~", r"\textasciitilde{}")

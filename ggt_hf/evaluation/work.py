@@ -86,9 +86,9 @@ def evaluate(bench: Bench, unit: Unit) -> dict[str, Any]:
     order, seed = bench.order, int(unit.payload["seed"])
     case = order.cases[unit.key]
     output = order.restorer.output(order.task, case)
-    gt = None if case.gt is None else _read(case.gt.read(), case.gt.name, order.multiple)
+    gt = None if case.gt is None else read_picture(case.gt.read(), case.gt.name, order.multiple)
     if output is not None:
-        made, seconds = _read(output.read(), output.name, order.multiple), None
+        made, seconds = read_picture(output.read(), output.name, order.multiple), None
         path = getattr(output, "path", None)
         kept = None if path is None else str(Path(path).resolve())
     else:
@@ -116,11 +116,16 @@ def low_quality(
     case: Case, gt: NDArray[np.uint8] | None, order: Order, seed: int
 ) -> NDArray[np.uint8]:
     """Return the picture that the restorer is given: RGB, ``uint8``, ``(H, W, 3)``."""
-    if order.simulate and gt is not None and case.category is not None:
-        from ggt_hf.degradation import degrade
+    if order.simulate and gt is not None:
+        return simulated(gt, case, seed)
+    return read_picture(case.lq.read(), case.lq.name, order.multiple)
 
-        return degrade(gt, case.category, seed=seed).lq
-    return _read(case.lq.read(), case.lq.name, order.multiple)
+
+def simulated(gt: NDArray[np.uint8], case: Case, seed: int) -> NDArray[np.uint8]:
+    """Return a clean picture degraded in the category of its case."""
+    from ggt_hf.degradation import degrade
+
+    return gt if case.category is None else degrade(gt, case.category, seed=seed).lq
 
 
 def pixels_sha256(picture: NDArray[np.uint8]) -> str:
@@ -181,7 +186,8 @@ def _keep(path: Path, picture: NDArray[np.uint8], said: Mapping[str, Any]) -> No
     partial.replace(path)
 
 
-def _read(data: bytes, name: str, multiple: int) -> NDArray[np.uint8]:
+def read_picture(data: bytes, name: str, multiple: int) -> NDArray[np.uint8]:
+    """Decode a picture, cropped to sides that are multiples of `multiple`, top left kept."""
     import numpy as np
 
     whole = decode(data, name)

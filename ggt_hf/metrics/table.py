@@ -1,7 +1,8 @@
 """The one table of metrics: what each needs, which way is better, whose it is, where it is from.
 
-PSNR and SSIM are ours and need nothing. The others are pyiqa's, an extra under a noncommercial
-licence; most of them download weights. Sizes of files are stated where they are known.
+PSNR and SSIM are ours and need nothing. VLM-R is what a judge says, who has to be given. The
+others are pyiqa's, an extra under a noncommercial licence; most of them download weights. Sizes of
+files are stated where they are known.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Metric:
     """Both sides of a picture must be multiples of this; others are cropped, top left kept."""
     smallest: int = 1
     """The least side of a picture, in pixels."""
+    judged: bool = False
+    """Whether a judge says it, from the picture and its input: nothing here computes it."""
 
     @property
     def arrow(self) -> str:
@@ -85,6 +88,20 @@ def _ours(name: str, title: str, source: str, *, decibels: bool) -> Metric:
         license="Apache-2.0",
         source=source,
         smallest=1 if decibels else 11,
+    )
+
+
+def _said(name: str, title: str, source: str) -> Metric:
+    return Metric(
+        name=name,
+        title=title,
+        needs_reference=False,
+        higher_is_better=True,
+        low=0.0,
+        high=100.0,
+        license="of the judge",
+        source=source,
+        judged=True,
     )
 
 
@@ -173,6 +190,7 @@ _WANG = "Wang et al., Image quality assessment, IEEE TIP 2004: Gaussian window 1
 _PEAK = "10 log10(255^2 / MSE)"
 _LUMA = "luma of ITU-R BT.601 as studio swing, 16 to 235, not rounded"
 _NO_LIMIT = (-math.inf, math.inf)
+_ASKED = "a judge's answer of 0 to 100, the mean of both orders of the pictures"
 
 METRICS: tuple[Metric, ...] = (
     _ours("psnr", "PSNR", f"{_PEAK}, over all of R, G and B", decibels=True),
@@ -253,23 +271,27 @@ METRICS: tuple[Metric, ...] = (
         "piqe", "PIQE", "Venkatanath et al., NCC 2015", reference=False, better="lower",
         span=(0, 100),
     ),
+    _said("vlm_r", "VLM-R", "sqrt(removal x fidelity), a definition of ours"),
+    _said("vlm_removal", "VLM removal", f"how much of the degradation is gone: {_ASKED}"),
+    _said("vlm_fidelity", "VLM fidelity", f"how faithful the content stays: {_ASKED}"),
 )  # fmt: skip
-"""Every metric; those with a reference first."""
+"""Every metric; those with a reference first, those of a judge last."""
 
 _BY_NAME = {row.name: row for row in METRICS}
 
 
 def metric(name: str) -> Metric:
-    """Return the row of a metric.
+    """Return the row of a metric; ``-`` stands for ``_``.
 
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in _BY_NAME:
+    found = _BY_NAME.get(name.replace("-", "_"))
+    if found is None:
         raise UsageError(
             f"There is no metric {name!r}.", hint=f"Choose from {', '.join(_BY_NAME)}."
         )
-    return _BY_NAME[name]
+    return found
 
 
 def metrics_named(names: Iterable[str]) -> tuple[Metric, ...]:
@@ -278,4 +300,4 @@ def metrics_named(names: Iterable[str]) -> tuple[Metric, ...]:
     Raises:
         UsageError: a name is no metric's.
     """
-    return tuple(metric(name) for name in dict.fromkeys(names))
+    return tuple(dict.fromkeys(metric(name) for name in names))

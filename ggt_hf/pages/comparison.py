@@ -78,13 +78,33 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Strip:
+    """Some pictures of the same size, side by side."""
+
+    title: str
+    """Names the scene; unique on its page."""
+    pictures: Mapping[str, EncodedImage]
+    """What it is, in a word -> the picture, from left to right."""
+    width: int
+    """Pixels across, of each."""
+    height: int
+    """Pixels down, of each."""
+    badge: str | None = None
+    """A word beside the title."""
+    notes: Sequence[str] = ()
+    """Lines below."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ComparisonGroup:
     """Comparisons under one heading."""
 
     heading: str
     """Shown above them and in the page's navigation."""
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[Comparison] = ()
     """In the order in which they are to be shown."""
+    strips: Sequence[Strip] = ()
+    """Likewise, after them."""
     lead: str | None = None
     """A sentence below the heading."""
 
@@ -124,6 +144,8 @@ class ComparisonPage:
     """Facts, below the sliders."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """A few large numbers, above all else: label -> value."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Other pages, in the navigation: what they show -> a path relative to this one."""
     next_commands: Mapping[str, str] = field(default_factory=dict)
     """What to run next: command -> what it does."""
 

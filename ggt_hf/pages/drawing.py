@@ -130,7 +130,9 @@ class Drawing:
                     draw.rectangle([value * scale for value in corners], color)
                 case Text(x, y, text, _, anchor, bold):
                     place, at = (x * scale, y * scale), _PILLOW_ANCHORS[anchor]
-                    draw.text(place, text, color, font, at, stroke_width=0.4 * scale * bold)
+                    # Pillow's font has no minus sign.
+                    said = text.replace("\N{MINUS SIGN}", "-")
+                    draw.text(place, said, color, font, at, stroke_width=0.4 * scale * bold)
         file = io.BytesIO()
         image.save(file, "PNG", optimize=True)
         return file.getvalue()

@@ -50,6 +50,8 @@ class ReviewItem:
     """What was asked of the editor; empty where nothing was."""
     credit: str = ""
     """Whom to name, and the licence."""
+    reference: str = ""
+    """URL of a third picture that is shown while it is asked for; empty = there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +73,17 @@ class ReviewPage:
     """What `before` is, in a word."""
     after_label: str = "candidate"
     """What `after` is, in a word."""
+    reference_label: str = "input"
+    """What `reference` is, in a word."""
+    question: str = ""
+    """What is asked of each pair; empty = the buttons say it."""
+    shows_keys: bool = True
+    """Whether the key of a pair is shown: not where it says nothing to anybody."""
+
+    @property
+    def has_references(self) -> bool:
+        """Whether there are third pictures."""
+        return any(item.reference for item in self.items)
 
     def to_html(self, *, nonce: str = "review") -> str:
         """Return the page; it fetches the pictures, one after the other, and nothing else.

@@ -10,13 +10,23 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from ggt_hf.errors import SourceError, UsageError
+from ggt_hf.errors import GgtError, SourceError, UsageError
 from ggt_hf.images import inspect
 from ggt_hf.pages.review import ReviewChoice, ReviewItem, ReviewPage
 from ggt_hf.quality.candidate_folder import CandidateFolder
-from ggt_hf.quality.decisions import Decision, DecisionLog, pair_id, reviewer_file
+from ggt_hf.quality.decisions import (
+    CHOICES,
+    MAX_REASON,
+    UNDO,
+    Decision,
+    DecisionLog,
+    pair_id,
+    reviewer_file,
+)
 from ggt_hf.quality.review_server import ReviewServer
 from ggt_hf.records import Candidate
 
@@ -65,22 +75,7 @@ def open_review(
         FormatError: the reviewer's file is damaged.
     """
     shown = _shown(folder, only)
-    log = DecisionLog(reviewer_file(folder.root, reviewer))
-
-    def render(decide_url: str, nonce: str) -> str:
-        page = _page(
-            reviewer, shown, log.current(shown), lambda index, side: f"picture/{index}/{side}"
-        )
-        return replace(page, decide_url=decide_url).to_html(nonce=nonce)
-
-    try:
-        return ReviewServer(folder, shown, log, render, port=port)
-    except OSError as error:
-        log.close()
-        raise UsageError(
-            f"The port {port} of this machine cannot be used: {error.strerror}.",
-            hint="Choose another, or leave --port out.",
-        ) from error
+    return ReviewServer(_CandidateSite(folder, shown, reviewer), port=port)
 
 
 def export_review(
@@ -148,3 +143,58 @@ def _page(
             for index, candidate in enumerate(shown)
         ],
     )
+
+
+class _CandidateSite:
+    """Candidates beside their inputs, to be accepted or rejected."""
+
+    def __init__(self, folder: CandidateFolder, shown: Sequence[Candidate], reviewer: str) -> None:
+        self._folder, self._shown, self._reviewer = folder, shown, reviewer
+        self._log = DecisionLog(reviewer_file(folder.root, reviewer))
+        self._by_key = {candidate.key: candidate for candidate in shown}
+        self.num_shown = len(shown)
+
+    def render(self, decide_url: str, nonce: str) -> str:
+        """Return the page with what was decided so far."""
+        decided = self._log.current(self._shown)
+        page = _page(
+            self._reviewer, self._shown, decided, lambda index, side: f"picture/{index}/{side}"
+        )
+        return replace(page, decide_url=decide_url).to_html(nonce=nonce)
+
+    def close(self) -> None:
+        """Close the reviewer's file."""
+        self._log.close()
+
+    def picture(self, index: str, side: str) -> tuple[bytes, str] | None:
+        """Return a picture and its type; None where there is none that is one."""
+        if not (index.isascii() and index.isdigit()) or side not in ("lq", "gt"):
+            return None
+        if len(index) > 9 or int(index) >= len(self._shown):
+            return None
+        candidate = self._shown[int(index)]
+        try:
+            data = self._folder.read_side(candidate, "lq" if side == "lq" else "gt")
+            return data, f"image/{inspect(data, candidate.key).format}"
+        except GgtError:
+            return None
+
+    def decide(self, asked: Any) -> bool:
+        """Write a decision down; False where it cannot be meant."""
+        if not isinstance(asked, dict):
+            return False
+        candidate = self._by_key.get(str(asked.get("key")))
+        choice, reason = asked.get("choice"), asked.get("reason", "")
+        if candidate is None or choice not in (*CHOICES, UNDO) or not isinstance(reason, str):
+            return False
+        if asked.get("pair") != pair_id(candidate):
+            return False
+        decision = Decision(
+            key=candidate.key,
+            choice=choice,
+            reason=" ".join(reason.split())[:MAX_REASON],
+            pair=pair_id(candidate),
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        self._log.add(decision)
+        return True

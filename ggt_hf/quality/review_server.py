@@ -6,19 +6,13 @@ import json
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from hmac import compare_digest
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from ggt_hf.errors import GgtError
-from ggt_hf.images import inspect
-from ggt_hf.quality.candidate_folder import CandidateFolder
-from ggt_hf.quality.decisions import CHOICES, MAX_REASON, UNDO, Decision, DecisionLog, pair_id
-from ggt_hf.records import Candidate
+from ggt_hf.errors import UsageError
 
 _LOOPBACK = "127.0.0.1"
 _MAX_BODY = 8_192
@@ -34,39 +28,62 @@ _HEADERS = {
 }
 
 
+class Site(Protocol):
+    """What the addresses stand for; knows nothing of HTTP."""
+
+    @property
+    def num_shown(self) -> int:
+        """Items on the page."""
+        ...
+
+    def render(self, decide_url: str, nonce: str) -> str:
+        """Return the page, by where to post decisions and its nonce."""
+        ...
+
+    def picture(self, index: str, side: str) -> tuple[bytes, str] | None:
+        """Return a picture and its media type; None where there is none that is one."""
+        ...
+
+    def decide(self, asked: Any) -> bool:
+        """Write a decision down; False where it cannot be meant."""
+        ...
+
+    def close(self) -> None:
+        """Close what is written to."""
+        ...
+
+
 class ReviewServer:
     """Serves one reviewer's page from threads of its own; a context manager.
 
     Args:
-        folder: the candidates.
-        shown: those on the page, in its order.
-        log: the reviewer's decisions.
-        render: makes the page from where to post decisions and its nonce.
+        site: the page, its pictures, and who takes its decisions; closed with the server.
         port: 0 = any that is free.
+
+    Raises:
+        UsageError: the port is taken; the site is closed then.
     """
 
-    def __init__(
-        self,
-        folder: CandidateFolder,
-        shown: Sequence[Candidate],
-        log: DecisionLog,
-        render: Callable[[str, str], str],
-        *,
-        port: int = 0,
-    ) -> None:
-        self._log = log
+    def __init__(self, site: Site, *, port: int = 0) -> None:
+        self._site = site
         token = secrets.token_urlsafe(24)
-        site = _Site(folder, shown, log, render)
 
         class Handler(_Handler):
             pass
 
         Handler.site, Handler.token = site, token
-        self._server = _Server((_LOOPBACK, port), Handler)
+        try:
+            self._server = _Server((_LOOPBACK, port), Handler)
+        except OSError as error:
+            site.close()
+            raise UsageError(
+                f"The port {port} of this machine cannot be used: {error.strerror}.",
+                hint="Choose another, or leave --port out.",
+            ) from error
         self.port = self._server.server_port
         self.url = f"http://{_LOOPBACK}:{self.port}/{token}/"
         """The page's address; who has it can decide."""
-        self.num_shown = len(shown)
+        self.num_shown = site.num_shown
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -79,7 +96,7 @@ class ReviewServer:
         """Stop to serve."""
         self._server.shutdown()
         self._server.server_close()
-        self._log.close()
+        self._site.close()
 
     def __enter__(self) -> ReviewServer:
         return self
@@ -102,57 +119,10 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Site:
-    """What the addresses stand for; knows nothing of HTTP but codes."""
-
-    def __init__(
-        self,
-        folder: CandidateFolder,
-        shown: Sequence[Candidate],
-        log: DecisionLog,
-        render: Callable[[str, str], str],
-    ) -> None:
-        self._folder, self._shown, self._log, self.render = folder, shown, log, render
-        self._by_key = {candidate.key: candidate for candidate in shown}
-
-    def picture(self, index: str, side: str) -> tuple[bytes, str] | None:
-        """Return a picture and its type; None where there is none that is one."""
-        if not (index.isascii() and index.isdigit()) or side not in ("lq", "gt"):
-            return None
-        if len(index) > 9 or int(index) >= len(self._shown):
-            return None
-        candidate = self._shown[int(index)]
-        try:
-            data = self._folder.read_side(candidate, "lq" if side == "lq" else "gt")
-            return data, f"image/{inspect(data, candidate.key).format}"
-        except GgtError:
-            return None
-
-    def decide(self, asked: Any) -> bool:
-        """Write a decision down; False where it cannot be meant."""
-        if not isinstance(asked, dict):
-            return False
-        candidate = self._by_key.get(str(asked.get("key")))
-        choice, reason = asked.get("choice"), asked.get("reason", "")
-        if candidate is None or choice not in (*CHOICES, UNDO) or not isinstance(reason, str):
-            return False
-        if asked.get("pair") != pair_id(candidate):
-            return False
-        decision = Decision(
-            key=candidate.key,
-            choice=choice,
-            reason=" ".join(reason.split())[:MAX_REASON],
-            pair=pair_id(candidate),
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        self._log.add(decision)
-        return True
-
-
 class _Handler(BaseHTTPRequestHandler):
     """Three addresses; everything else, and everyone else, finds nothing."""
 
-    site: _Site
+    site: Site
     token: str
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "ggt", ""

@@ -12,6 +12,8 @@ from ggt_hf.errors import MissingExtraError, ModelError
 from ggt_hf.images import decode
 from ggt_hf.progress import wanted
 from ggt_hf.vlm.chat import Chat, ChatModel, Picture, Reply, Schema, Settings, Usage
+from ggt_hf.vlm.embedded import EMBEDDED_ID
+from ggt_hf.vlm.pictures_only import load_processor
 from ggt_hf.vlm.snapshot import Snapshot, find_snapshot
 
 if TYPE_CHECKING:
@@ -98,8 +100,8 @@ class LocalVLM(ChatModel):
         options = {"trust_remote_code": trust_remote_code, "local_files_only": True}
         if name is not None:
             snapshot = replace(snapshot, model_id=name)
-        with _clear_loading(snapshot.model_id), _progress_as_wanted():
-            processor = transformers.AutoProcessor.from_pretrained(snapshot.folder, **options)
+        with _clear_loading(snapshot.model_id), _progress_as_wanted(snapshot.model_id):
+            processor = load_processor(snapshot.folder, **options)
             model = transformers.AutoModelForImageTextToText.from_pretrained(
                 snapshot.folder,
                 dtype=dtype,
@@ -113,7 +115,11 @@ class LocalVLM(ChatModel):
             model,
             processor,
             snapshot,
-            identity={"dtype": str(model.dtype), "quantization": quantization},
+            identity={
+                "dtype": str(model.dtype),
+                "quantization": quantization,
+                "pictures": type(processor.image_processor).__name__,  # by torchvision or PIL
+            },
             batch_size=batch_size,
             constrained=constrained,
             cache=cache,
@@ -263,7 +269,7 @@ def _clear_loading(model_id: str) -> Iterator[None]:
     except ImportError as error:
         raise ModelError(
             f"{model_id} needs a package that is missing or broken: {_first_line(error)}",
-            hint="Install what the message names (many processors need torchvision).",
+            hint="Install what the message names.",
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
@@ -274,10 +280,10 @@ def _clear_loading(model_id: str) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_as_wanted() -> Iterator[None]:
-    """Keep transformers' bars off where nobody is to see any."""
+def _progress_as_wanted(model_id: str) -> Iterator[None]:
+    """Keep transformers' bars off where nobody is to see any, and for what loads in no time."""
     logging = _transformers().utils.logging
-    if wanted() or not logging.is_progress_bar_enabled():
+    if (wanted() and model_id != EMBEDDED_ID) or not logging.is_progress_bar_enabled():
         yield
         return
     logging.disable_progress_bar()

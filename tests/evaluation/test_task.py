@@ -75,7 +75,10 @@ def test_what_is_no_task_is_refused(text):
     ("yaml", "says"),
     [
         ("restorers: {a: input}\n", "is no recipe"),
-        ("restorers: [a]\ntasks: [sample]\n", "restorers is a mapping"),
+        ("restorers: [a]\ntasks: [sample]\n", "says of restorers cannot"),
+        ("restorers: {a: }\ntasks: []\n", "of restorers, tasks cannot"),
+        ("restorers: {a: b}\ntasks: [c]\nmetrics: psnr\nagainst: [a]\n", "of against, metrics"),
+        ("restorers: {a: b}\ntasks: [c]\nlimit: 0\nseed: x\njudge: 3\n", "limit, seed, judge"),
         ("restorers: {a: b}\ntasks: [sample]\nextra: 1\n", "is no recipe"),
         (": : :", "cannot be read"),
     ],

@@ -27,7 +27,8 @@ def test_each_metric_says_all_that_a_reader_needs():
     assert len({row.name for row in METRICS}) == len(METRICS)
     for row in METRICS:
         assert row.low < row.high
-        assert row.license in ("Apache-2.0", "PolyForm-Noncommercial-1.0.0")
+        of_judge = ("of the judge",) if row.judged else ()
+        assert row.license in ("Apache-2.0", "PolyForm-Noncommercial-1.0.0", *of_judge)
         assert row.title and row.source
         for file in row.weights:
             assert file.url.startswith("https://") and file.url.endswith(file.name)

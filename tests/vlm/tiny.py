@@ -6,10 +6,12 @@ the same path. Their words are noise; that they are always the same noise is wha
 
 from __future__ import annotations
 
-import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from ggt_hf.vlm.pictures_only import pictures_only
 
 CHAT = """\
 {%- for message in messages %}<|im_start|>{{ message.role }}
@@ -26,8 +28,6 @@ TEXT: dict[str, Any] = {
     "num_attention_heads": 2,
     "num_key_value_heads": 2,
 }
-
-TORCHVISION = importlib.util.find_spec("torchvision") is not None
 
 
 def tokenizer(*specials: str, **named: str) -> Any:
@@ -48,13 +48,19 @@ def tokenizer(*specials: str, **named: str) -> Any:
     return made
 
 
-def save(model: Any, processor: Any, folder: Path) -> Path:
-    """Save a build as a repository of the Hub holds it."""
+def save(model: Any, processor: Any, folder: Path, *, videos: str | None = None) -> Path:
+    """Save a build as a repository of the Hub holds it, with its class of video processor."""
     ends = processor.tokenizer
     model.generation_config.eos_token_id = ends.eos_token_id
     model.generation_config.pad_token_id = ends.pad_token_id
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    if videos:
+        file = folder / "processor_config.json"
+        settings = json.loads(file.read_text()) | {
+            "video_processor": {"video_processor_type": videos}
+        }
+        file.write_text(json.dumps(settings))
     return folder
 
 
@@ -63,8 +69,7 @@ def qwen2_5_vl(folder: Path) -> Path:
         Qwen2_5_VLConfig,
         Qwen2_5_VLForConditionalGeneration,
         Qwen2_5_VLProcessor,
-        Qwen2VLImageProcessor,
-        Qwen2VLVideoProcessor,
+        Qwen2VLImageProcessorPil,
     )
 
     words = tokenizer(*_QWEN)
@@ -83,24 +88,24 @@ def qwen2_5_vl(folder: Path) -> Path:
         },
         **_qwen_ids(words),
     )
-    processor = Qwen2_5_VLProcessor(
-        image_processor=Qwen2VLImageProcessor(
+    processor = pictures_only(Qwen2_5_VLProcessor)(
+        image_processor=Qwen2VLImageProcessorPil(
             size={"shortest_edge": 28 * 28, "longest_edge": 28 * 28 * 4}
         ),
         tokenizer=words,
-        video_processor=Qwen2VLVideoProcessor(),
+        video_processor=None,
         chat_template=_chat("<|vision_start|><|image_pad|><|vision_end|>"),
     )
-    return save(_seeded(Qwen2_5_VLForConditionalGeneration, config), processor, folder)
+    model = _seeded(Qwen2_5_VLForConditionalGeneration, config)
+    return save(model, processor, folder, videos="Qwen2VLVideoProcessor")
 
 
 def qwen3_vl(folder: Path) -> Path:
     from transformers import (
-        Qwen2VLImageProcessor,
+        Qwen2VLImageProcessorPil,
         Qwen3VLConfig,
         Qwen3VLForConditionalGeneration,
         Qwen3VLProcessor,
-        Qwen3VLVideoProcessor,
     )
 
     words = tokenizer(*_QWEN)
@@ -124,15 +129,16 @@ def qwen3_vl(folder: Path) -> Path:
         },
         **_qwen_ids(words),
     )
-    processor = Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(
+    processor = pictures_only(Qwen3VLProcessor)(
+        image_processor=Qwen2VLImageProcessorPil(
             patch_size=16, size={"shortest_edge": 1024, "longest_edge": 32 * 32 * 4}
         ),
         tokenizer=words,
-        video_processor=Qwen3VLVideoProcessor(),
+        video_processor=None,
         chat_template=_chat("<|vision_start|><|image_pad|><|vision_end|>"),
     )
-    return save(_seeded(Qwen3VLForConditionalGeneration, config), processor, folder)
+    model = _seeded(Qwen3VLForConditionalGeneration, config)
+    return save(model, processor, folder, videos="Qwen3VLVideoProcessor")
 
 
 def idefics3(folder: Path) -> Path:
@@ -155,7 +161,8 @@ def smolvlm(folder: Path) -> Path:
         transformers.SmolVLMConfig,
         transformers.SmolVLMForConditionalGeneration,
         transformers.SmolVLMProcessor,
-        transformers.SmolVLMImageProcessor,
+        transformers.SmolVLMImageProcessorPil,
+        videos="SmolVLMVideoProcessor",
     )
 
 
@@ -165,7 +172,6 @@ def internvl(folder: Path) -> Path:
         InternVLConfig,
         InternVLForConditionalGeneration,
         InternVLProcessor,
-        InternVLVideoProcessor,
     )
 
     words = tokenizer(
@@ -187,16 +193,17 @@ def internvl(folder: Path) -> Path:
         image_token_id=words.convert_tokens_to_ids("<IMG_CONTEXT>"),
         image_seq_length=4,
     )
-    processor = InternVLProcessor(
+    processor = pictures_only(InternVLProcessor)(
         image_processor=GotOcr2ImageProcessorPil(
             size={"height": 32, "width": 32}, crop_to_patches=False
         ),
         tokenizer=words,
-        video_processor=InternVLVideoProcessor(size={"height": 32, "width": 32}),
+        video_processor=None,
         image_seq_length=4,
         chat_template=_chat("<IMG_CONTEXT>\n"),
     )
-    return save(_seeded(InternVLForConditionalGeneration, config), processor, folder)
+    model = _seeded(InternVLForConditionalGeneration, config)
+    return save(model, processor, folder, videos="InternVLVideoProcessor")
 
 
 BUILDS: dict[str, Callable[[Path], Path]] = {
@@ -206,9 +213,6 @@ BUILDS: dict[str, Callable[[Path], Path]] = {
     "qwen3_vl": qwen3_vl,
     "smolvlm": smolvlm,
 }
-
-NEED_TORCHVISION = {"internvl", "qwen2_5_vl", "qwen3_vl", "smolvlm"}
-"""Classes whose processor also takes videos."""
 
 _QWEN = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
 
@@ -234,13 +238,15 @@ def _seeded(cls: Any, config: Any) -> Any:
     return cls(config).eval()
 
 
-def _idefics(folder: Path, config_cls: Any, cls: Any, processor_cls: Any, images: Any) -> Path:
+def _idefics(
+    folder: Path,
+    config_cls: Any,
+    cls: Any,
+    processor_cls: Any,
+    images: Any,
+    videos: str | None = None,
+) -> Path:
     words = tokenizer("<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>")
-    options: dict[str, Any] = {}
-    if "SmolVLM" in processor_cls.__name__:
-        from transformers import SmolVLMVideoProcessor
-
-        options["video_processor"] = SmolVLMVideoProcessor(size={"longest_edge": 32})
     config = config_cls(
         image_token_id=words.convert_tokens_to_ids("<image>"),
         scale_factor=2,
@@ -256,7 +262,8 @@ def _idefics(folder: Path, config_cls: Any, cls: Any, processor_cls: Any, images
         },
         text_config=TEXT | {"model_type": "llama", "vocab_size": len(words)},
     )
-    processor = processor_cls(
+    options = {"video_processor": None} if videos else {}
+    processor = (pictures_only(processor_cls) if videos else processor_cls)(
         image_processor=images(
             size={"longest_edge": 32}, max_image_size={"longest_edge": 32}, do_image_splitting=False
         ),
@@ -265,4 +272,4 @@ def _idefics(folder: Path, config_cls: Any, cls: Any, processor_cls: Any, images
         chat_template=_chat("<image>"),
         **options,
     )
-    return save(_seeded(cls, config), processor, folder)
+    return save(_seeded(cls, config), processor, folder, videos=videos)

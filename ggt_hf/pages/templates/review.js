@@ -11,7 +11,7 @@ let current = 0;
 
 // --- pictures ---------------------------------------------------------------------------------
 
-const pairs = new Map(); // index -> { before, after, ready }, the least recently shown first
+const pairs = new Map(); // index -> { all, ready }: its pictures, the lowest first; the least recently shown first
 
 function load(index) {
   const pair = pairs.get(index) ?? fetchPair(items[index]);
@@ -25,16 +25,18 @@ function fetchPair(item) {
   const picture = (side, label) => {
     const image = new Image(item.width, item.height);
     image.className = side;
-    image.alt = `${item.key}, ${label}`;
+    image.alt = state.shows_keys ? `${item.key}, ${label}` : label;
     image.draggable = false;
     image.src = item[side];
     return image;
   };
   const before = picture("before", state.before_label);
   const after = picture("after", state.after_label);
-  const ready = Promise.all([before.decode(), after.decode()]);
+  const all = [after, before];
+  if (item.reference) all.push(picture("reference", state.reference_label));
+  const ready = Promise.all(all.map((image) => image.decode()));
   ready.catch(() => {}); // told where it is shown
-  return { before, after, ready };
+  return { all, ready };
 }
 
 function show(index) {
@@ -43,8 +45,8 @@ function show(index) {
   const pair = load(current);
   stage.style.setProperty("--ratio", item.width / item.height);
   for (const image of stage.querySelectorAll("img")) image.remove();
-  stage.prepend(pair.after, pair.before);
-  stage.classList.toggle("loading", !(pair.before.complete && pair.after.complete));
+  stage.prepend(...pair.all);
+  stage.classList.toggle("loading", !pair.all.every((image) => image.complete));
   resetView(item.width);
   say("");
   tell();
@@ -275,6 +277,8 @@ const keys = {
 };
 
 const pans = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] };
+// Held, they show another picture.
+const holds = { " ": "whole", ...($("reference") && { i: "referred", I: "referred" }) };
 // Who came to the slider or a button by Tab means that one.
 const own = { RANGE: ["ArrowLeft", "ArrowRight", "Home", "End"], BUTTON: [" ", "Enter"] };
 
@@ -284,7 +288,7 @@ addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const focused = event.target === range ? "RANGE" : event.target.tagName;
   if (own[focused]?.includes(event.key)) return;
-  const act = event.key === " " ? () => stage.classList.add("whole")
+  const act = holds[event.key] ? () => stage.classList.add(holds[event.key])
     : event.shiftKey && pans[event.key] ? () => pan(...pans[event.key])
       : keys[event.key] ?? keys[event.key.toLowerCase()];
   if (!act) return;
@@ -293,19 +297,25 @@ addEventListener("keydown", (event) => {
   const runs = ["ArrowLeft", "ArrowRight", "j", "k", "[", "]", "+", "=", "-"].includes(event.key);
   if (!event.repeat || runs || event.shiftKey) act();
 });
-addEventListener("keyup", (event) => event.key === " " && stage.classList.remove("whole"));
-addEventListener("blur", () => stage.classList.remove("whole"));
+addEventListener("keyup", (event) => holds[event.key] && stage.classList.remove(holds[event.key]));
+addEventListener("blur", () => stage.classList.remove(...Object.values(holds)));
 
 document.querySelector("footer").addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if (event.detail) button.blur(); // by mouse: the keys go on to mean the pair
   if (button.dataset.go) moves[button.dataset.go]();
-  else ask(choices[button.dataset.choice]);
+  else if (button.dataset.choice) ask(choices[button.dataset.choice]);
 });
 $("strip").addEventListener("click", (event) => {
   show(Math.floor((event.offsetX / $("strip").clientWidth) * items.length));
 });
+if ($("reference")) {
+  $("reference").onpointerdown = () => stage.classList.add("referred");
+  for (const end of ["pointerup", "pointerleave", "pointercancel"]) {
+    $("reference").addEventListener(end, () => stage.classList.remove("referred"));
+  }
+}
 $("help").onclick = () => $("keys").showModal();
 $("close").onclick = () => $("keys").close();
 $("cancel").onclick = () => $("reasons").close();

@@ -1,0 +1,135 @@
+"""A ranking as one self-contained page: table, figure, raters, and the pictures side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ggt_hf.evaluation.ranking.axes import Standing
+from ggt_hf.evaluation.ranking.rank import Ranking
+from ggt_hf.evaluation.ranking.tables import (
+    FORMULA,
+    cells_of,
+    heads_of,
+    measured_axes,
+    write_tables,
+)
+from ggt_hf.evaluation.report import report_page
+from ggt_hf.pages.drawing import SERIES
+from ggt_hf.pages.plots import Mark, dots
+from ggt_hf.pages.report import Cell, Figure, ReportPage, ReportSection, SortableTable
+
+PAGE, FIGURES = "ranking.html", "figures"
+"""Names in a ranking's folder."""
+
+
+def write_ranking(ranking: Ranking) -> Path:
+    """Write tables, figure and page into the ranking's folder; return the page."""
+    page = ranking_page(ranking)
+    write_tables(ranking)
+    page.write_figures(ranking.out / FIGURES)
+    page.write(ranking.out / PAGE)
+    return ranking.out / PAGE
+
+
+def ranking_page(ranking: Ranking) -> ReportPage:
+    """Return the page of a ranking."""
+    rows = ranking.standings
+    sections = [
+        ReportSection(
+            heading="Ranking",
+            about=list(ranking.notes),
+            tables=[_table(rows), *([_raters(ranking)] if ranking.poll.raters else [])],
+            figures=[_averages(rows), _axes(rows)],
+        )
+    ]
+    closing: list[SortableTable] = []
+    for axis, report in ranking.reports.items():
+        inner = report_page(report, title=axis)
+        sections += inner.sections
+        closing = closing or list(inner.tables)
+    counting = sum(rater.counts for rater in ranking.poll.raters)
+    return ReportPage(
+        title="Editors ranked",
+        lead=f"Which editor, with which prompts, makes the best ground truth? {FORMULA} Click a "
+        "column to sort by it.",
+        facts={
+            "Contestants": str(len(rows)),
+            "Axes": str(len(measured_axes(rows))),
+            "Votes": f"{len(ranking.poll.votes):,}",
+            "Raters that count": str(counting),
+        },
+        sections=sections,
+        tables=closing,
+    )
+
+
+def _table(rows: Sequence[Standing]) -> SortableTable:
+    made = []
+    for place, row in enumerate(rows):
+        cells = []
+        for text in cells_of(row, rows):
+            value, _, inside = text.partition(" (")
+            cells.append(Cell(text=value, small=inside.rstrip(")"), sort=_sort(value)))
+        mark = {0: "first", 1: "second"}.get(place, "")
+        cells[1] = Cell(text=cells[1].text, small=cells[1].small, sort=cells[1].sort, mark=mark)
+        made.append(cells)
+    return SortableTable(
+        heading="All axes",
+        columns=heads_of(rows),
+        rows=made,
+        note=f"{FORMULA} Win share: how often it would be preferred to another drawn at random, "
+        "by Bradley and Terry. Chosen: of the comparisons that showed it, without ties.",
+    )
+
+
+def _sort(text: str) -> float | str:
+    try:
+        return float(text.rstrip("%"))
+    except ValueError:
+        return text
+
+
+def _raters(ranking: Ranking) -> SortableTable:
+    return SortableTable(
+        heading="Raters",
+        columns=["rater", "votes", "checks", "missed", "counts"],
+        rows=[
+            [
+                Cell(text=rater.name),
+                Cell(text=str(rater.num_votes), sort=rater.num_votes),
+                Cell(text=str(rater.num_checks), sort=rater.num_checks),
+                Cell(text=str(rater.num_missed), sort=rater.num_missed),
+                Cell(text=rater.says, mark="" if rater.counts else "worse"),
+            ]
+            for rater in ranking.poll.raters
+        ],
+        note="An attention check shows a picture beside the same picture in coarse blocks.",
+        folded=True,
+    )
+
+
+def _averages(rows: Sequence[Standing]) -> Figure:
+    marks = [Mark(value=r.average.mean, low=r.average.low, high=r.average.high) for r in rows]
+    return Figure(
+        name="ranking",
+        heading="Average of the axes",
+        drawing=dots(
+            "average, 0 to 1", [row.contestant for row in rows], {"average": marks}, zero=True
+        ),
+    )
+
+
+def _axes(rows: Sequence[Standing]) -> Figure:
+    names = [row.contestant for row in rows]
+    series = {
+        axis: [Mark(value=row.axes[axis], low=row.axes[axis], high=row.axes[axis]) for row in rows]
+        for axis in measured_axes(rows)
+    }
+    return Figure(
+        name="axes",
+        heading="Each axis",
+        drawing=dots(
+            "0 = last, 1 = first of the contestants", names, series, zero=True, colors=SERIES
+        ),
+    )

@@ -1,0 +1,282 @@
+"""Rank editors: make what is not made, score it, ask the judge, count the votes.
+
+::
+
+    OUT/inputs  prompts  made  ledger     see `making`
+    OUT/fidelity/  OUT/perceptual/        runs of ggt eval, each with its page
+    OUT/votes/RATER.jsonl                 what people preferred (ggt review OUT --pairwise)
+    OUT/contestants.json                  whose pictures are compared there
+    OUT/ranking.json  ranking.parquet  ranking.md  ranking.tex  ranking.html  figures/
+
+Every part goes on where it was stopped; new editors, raters or metrics cost only what is new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ggt_hf.errors import FormatError, UsageError
+from ggt_hf.evaluation.benchmark import BenchmarkReport, Settings, run_benchmark
+from ggt_hf.evaluation.judging import JudgeChoice, said_by
+from ggt_hf.evaluation.ranking.axes import (
+    AXES,
+    FIDELITY,
+    PERCEPTUAL,
+    VLM_R,
+    Standing,
+    measures_of,
+    stand,
+)
+from ggt_hf.evaluation.ranking.ballot import Version, Versions
+from ggt_hf.evaluation.ranking.contestants import Contestant, Made
+from ggt_hf.evaluation.ranking.making import (
+    Inputs,
+    Spending,
+    adaptive_prompts,
+    instructions_of,
+    made_by,
+    make_pictures,
+    write_inputs,
+)
+from ggt_hf.evaluation.ranking.votes import Poll, read_poll
+from ggt_hf.evaluation.restorers import Input, Restorer
+from ggt_hf.evaluation.task import Task
+from ggt_hf.metrics import metrics_named
+from ggt_hf.synthesis.prompters import PrompterChoice
+
+CONTESTANTS = "contestants.json"
+"""Whose pictures raters compare."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankOptions:
+    """How contestants are ranked."""
+
+    fidelity: Task
+    """Pairs, or clean pictures that are degraded here: how much of the truth comes back."""
+    perceptual: Task
+    """Real low-quality pictures; also what judge and raters look at."""
+    metrics: tuple[str, ...]
+    """Metrics of the first two axes; whether one needs a reference says of which."""
+    judge: JudgeChoice | None = None
+    """Who says VLM-R; ``None`` = that axis is missing."""
+    observer: PrompterChoice = field(default_factory=PrompterChoice)
+    """Who looks at the pictures for adaptive prompts."""
+    spending: Spending = field(default_factory=Spending)
+    """Of paid editors."""
+    settings: Settings = field(default_factory=Settings)
+    """Limit, seed, workers, device, quiet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """What a ranking found."""
+
+    out: Path
+    """Its folder."""
+    standings: tuple[Standing, ...]
+    """The best first."""
+    poll: Poll
+    """Raters and their votes."""
+    reports: Mapping[str, BenchmarkReport]
+    """Axis -> the run behind it."""
+    notes: tuple[str, ...]
+    """What must be said beside the numbers, a sentence each."""
+
+
+def rank(contestants: Sequence[Contestant], out: Path, options: RankOptions) -> Ranking:
+    """Make, score and rank; everything done before is found again.
+
+    Raises:
+        UsageError: the arguments cannot be meant.
+        BudgetError: the cap is reached; what was made stays, and the same call goes on.
+        GgtError: an editor, a metric or the judge cannot be used.
+    """
+    if len(contestants) < 2:
+        raise UsageError("One contestant is first and last.", hint="Name another, or two prompts.")
+    fidelity, perceptual = _metrics(options)
+    all_inputs = prepare(out, options)
+    made, missing = _made(contestants, all_inputs, out, options)
+    reports: dict[str, BenchmarkReport] = {}
+    runs = (
+        (FIDELITY, options.fidelity, fidelity, None),
+        (PERCEPTUAL, options.perceptual, perceptual, options.judge),
+    )
+    for axis, task, metrics, judge in runs:
+        if metrics or judge:
+            settings = replace(options.settings, metrics=metrics or ("vlm_r",), judge=judge)
+            everyone: list[Restorer] = [Input(), *made]
+            reports[axis] = run_benchmark(everyone, [task], out / axis, settings)
+    compared = next(one for one in all_inputs if one.task.name == options.perceptual.name)
+    versions, twins = _versions(made, compared)
+    _write_contestants(out, versions, compared)
+    poll = read_poll(out, versions)
+    names = [one.name for one in contestants]
+    axes = dict.fromkeys(fidelity, FIDELITY) | dict.fromkeys(perceptual, PERCEPTUAL)
+    measures = [
+        measure
+        for report in reports.values()
+        for measure in measures_of(report.scores, names, {**axes, "vlm_r": VLM_R})
+    ]
+    if not measures and not poll.votes:
+        raise UsageError(
+            "Nothing was measured: there is no metric, no judge and no vote.",
+            hint="Give --metrics psnr_y or --judge rules, or vote: ggt review OUT --pairwise",
+        )
+    standings = [
+        replace(row, num_missing=missing[row.contestant])
+        for row in stand(names, measures, poll.votes, twins)
+    ]
+    return Ranking(
+        out=out,
+        standings=tuple(standings),
+        poll=poll,
+        reports=reports,
+        notes=tuple(_notes(options, reports, poll, standings)),
+    )
+
+
+def prepare(out: Path, options: RankOptions) -> list[Inputs]:
+    """Write the low-quality pictures of both tasks; a task that serves both is written once."""
+    settings = options.settings
+    tasks = {task.name: task for task in (options.fidelity, options.perceptual)}
+    return [
+        write_inputs(task, out, limit=settings.limit, seed=settings.seed) for task in tasks.values()
+    ]
+
+
+def read_versions(out: Path) -> tuple[Versions, Mapping[str, Mapping[str, str]]]:
+    """Return what raters compare, and of each picture its input, category and credit.
+
+    Raises:
+        FormatError: there is no ranking.
+    """
+    path = out / CONTESTANTS
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        versions = {
+            key: {
+                name: Version(contestant=name, path=out / one["path"], sha256=one["sha256"])
+                for name, one in picture["versions"].items()
+            }
+            for key, picture in said.items()
+        }
+        about = {key: dict(picture["about"]) for key, picture in said.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"{out} holds no pictures of ggt rank to be compared: {error}.",
+            hint="Make them first: ggt rank EDITOR... --out FOLDER",
+        ) from error
+    return versions, about
+
+
+def _metrics(options: RankOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    asked = [row for row in metrics_named(options.metrics) if not row.judged]
+    with_reference = tuple(row.name for row in asked if row.needs_reference)
+    return with_reference, tuple(row.name for row in asked if not row.needs_reference)
+
+
+def _made(
+    contestants: Sequence[Contestant], all_inputs: Sequence[Inputs], out: Path, options: RankOptions
+) -> tuple[list[Made], dict[str, int]]:
+    quiet, seed = options.settings.quiet, options.settings.seed
+    prompts = {
+        inputs.task.name: adaptive_prompts(inputs, options.observer, out, quiet=quiet)
+        for inputs in all_inputs
+        if any(one.prompts == "adaptive" for one in contestants)
+    }
+    made, missing = [], {}
+    for one in contestants:
+        for inputs in all_inputs:
+            told = instructions_of(one, prompts.get(inputs.task.name))
+            make_pictures(one, inputs, told, out, options.spending, seed=seed, quiet=quiet)
+        found, missing[one.name] = made_by(one, all_inputs, out)
+        made.append(found)
+    return made, missing
+
+
+def _versions(made: Sequence[Made], inputs: Inputs) -> tuple[Versions, dict[str, str]]:
+    """Return what raters may compare, and contestant -> an earlier one with the same pictures."""
+    keys = sorted(inputs.files)
+    all_versions = {
+        one.name: {key: _version(one.name, one.files[inputs.task.name][key]) for key in keys}
+        for one in made
+    }
+    stems: dict[tuple[str, ...], str] = {}
+    twins: dict[str, str] = {}
+    for name, own in all_versions.items():
+        stem = stems.setdefault(tuple(own[key].sha256 for key in keys), name)
+        if stem != name:
+            twins[name] = stem
+    return {
+        key: {name: own[key] for name, own in all_versions.items() if name not in twins}
+        for key in keys
+    }, twins
+
+
+def _version(contestant: str, path: Path) -> Version:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Version(contestant=contestant, path=path, sha256=sha256)
+
+
+def _write_contestants(out: Path, versions: Versions, inputs: Inputs) -> None:
+    """Write down what raters compare; paths inside `out` are relative to it."""
+    said = {}
+    for key, made in versions.items():
+        case = inputs.cases[key]
+        credit = [case.credit, case.license if case.license != "unknown" else None]
+        said[key] = {
+            "about": {
+                "input": _inside(inputs.files[key], out),
+                "category": case.category or "",
+                "credit": ", ".join(filter(None, credit)),
+            },
+            "versions": {
+                name: {"path": _inside(one.path, out), "sha256": one.sha256}
+                for name, one in made.items()
+            },
+        }
+    path = out / CONTESTANTS
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _inside(path: Path, out: Path) -> str:
+    return path.absolute().relative_to(out.absolute()).as_posix()
+
+
+def _notes(
+    options: RankOptions,
+    reports: Mapping[str, BenchmarkReport],
+    poll: Poll,
+    standings: Sequence[Standing],
+) -> Iterator[str]:
+    measured = {axis for row in standings for axis in row.axes}
+    missing = [axis for axis in AXES if axis not in measured]
+    if missing:
+        yield f"Not measured, and not in the average: {', '.join(missing)}."
+    if PERCEPTUAL in missing:
+        yield "The perceptual axis needs a metric without reference (--metrics piqe, ...)."
+    yield from said_by(options.judge)
+    if poll.votes:
+        counting = sum(rater.counts for rater in poll.raters)
+        yield (
+            f"{len(poll.votes)} votes of {counting} raters; {len(poll.raters) - counting} raters "
+            "are left out, for missed attention checks or too few."
+        )
+    for row in standings:
+        if row.num_missing:
+            yield (
+                f"{row.contestant} made nothing of {row.num_missing} pictures: the input counts."
+            )
+        if row.twin_of:
+            yield f"{row.contestant} made the same pictures as {row.twin_of}, whose votes it has."
+    failed = sum(len(report.failures) for report in reports.values())
+    if failed:
+        yield f"{failed} pictures could not be scored: the means leave them out."
