@@ -109,6 +109,7 @@ class Trainer:
         kinds = torch.tensor([self.source.place(row)[0] for row in range(len(whole_lq))])
         # The mixed ones have the tones that they should have: they teach to let them be in doubt.
         weights = torch.where(kinds == DEGRADATIONS.index("mixed"), self.arguments.doubt, 1.0)
+        weights[kinds == len(DEGRADATIONS)] = self.arguments.clean
         log_error = log_squared if self.arguments.settle else log_absolute
         losses = objective(lit.float(), residual.float(), gt, log_error)
         small_lq, small_gt = thumbnail(whole_lq), thumbnail(whole_gt)
@@ -199,8 +200,8 @@ class Trainer:
             "begun": self.begun,
         }
         told = (
-            "settle", "steps", "rate", "doubt", "memory", "turns", "patches", "picture", "patch",
-            "seed",
+            "settle", "steps", "rate", "doubt", "clean", "memory", "turns", "patches", "picture",
+            "patch", "seed",
         )  # fmt: skip
         facts |= {name: getattr(self.arguments, name) for name in told}
         (out / "restorer" / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
@@ -301,6 +302,9 @@ def main() -> None:
     parser.add_argument("--settle", action="store_true", help="learn when to do little")
     parser.add_argument(
         "--doubt", type=float, default=1.5, help="weight of the mixed (%(default)s)"
+    )
+    parser.add_argument(
+        "--clean", type=float, default=0.4, help="weight of nearly clean ones (%(default)s)"
     )
     parser.add_argument("--memory", type=int, default=500, help="steps averaged (%(default)s)")
     parser.add_argument("--patches", type=int, default=1, help="patches a picture (%(default)s)")

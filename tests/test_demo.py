@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ggt_hf import sample
+from ggt_hf.data.format.schema import INFO_PATH
+from ggt_hf.data.loading.bare_name import BARE_NAME
 from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.degradation import REVISION
+from ggt_hf.images import inspect
 from ggt_hf.quality.verdict_file import read_verdicts
+from ggt_hf.training.record import RunRecord
 from ggt_hf.vlm import offline_model
 
 if TYPE_CHECKING:
@@ -50,12 +55,13 @@ def test_the_page_shows_every_pair(demo: Path, page: Page) -> None:
     page.goto((demo / "index.html").as_uri())
     num_real = len(list(sample.real_photographs()))
     assert page.locator(".slider").count() == 60 + num_real
+    assert page.locator(".strip").count() == num_real
     assert page.locator(".badge", has_text="synthetic").count() == 60
     assert page.locator("figcaption", has_text="measured").count() == num_real
     shown = page.evaluate(
         "Promise.all([...document.images].map(image => image.decode().then(() => true)))"
     )
-    assert shown == [True] * 2 * (60 + num_real)
+    assert shown == [True] * (2 * (60 + num_real) + 3 * num_real)
     page.locator(".slider input").nth(30).fill("10")
     style = page.locator(".slider").nth(30).get_attribute("style")
     assert style is not None
@@ -81,6 +87,35 @@ def test_the_page_gives_each_verdict_with_its_reasons(demo: Path, page: Page) ->
     with open_dataset(demo / "generated") as store:
         assert sorted(row.key for row in store.manifest) == sorted(accepted)
     assert page.locator("table", has_text="ranked right").count() == 1
+
+
+def test_the_embedded_restorer_is_finetuned_and_put_to_work(demo: Path) -> None:
+    record = RunRecord.read(demo / "finetuned")
+    assert record.finished
+    assert record.ratio == [1, 1]
+    assert [source.get("simulator") for source in record.data] == [None, REVISION]
+    assert record.data[0]["root_hash"] == json.loads((demo / INFO).read_text())["root_hash"]
+    for photograph in sample.real_photographs():
+        before = inspect(photograph.path.read_bytes(), "before")
+        results = [demo / "restored" / name / photograph.path.name for name in RESTORERS]
+        made = [result.read_bytes() for result in results]
+        assert made[0] != made[1]
+        sizes = {(info.width, info.height) for info in (inspect(data, "made") for data in made)}
+        assert sizes == {(before.width, before.height)}
+
+
+RESTORERS = ("embedded", "finetuned")
+INFO = f"{BARE_NAME}/{INFO_PATH}"
+
+
+@pytest.mark.needs("chromium")
+def test_the_demo_ends_with_a_report(demo: Path, page: Page) -> None:
+    page.goto((demo / "index.html").as_uri())
+    page.get_by_role("link", name="Report: restorers compared").click()
+    rows = page.locator("table").first.locator("tbody tr")
+    names = [rows.nth(row).locator("td").first.inner_text() for row in range(rows.count())]
+    assert names == ["input", "classical", *RESTORERS]
+    assert rows.locator("small", has_text=re.compile(r"\d to \d")).count() >= 2 * len(names)
 
 
 @pytest.mark.needs("chromium")
