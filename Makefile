@@ -57,7 +57,7 @@ $(VENV)/torch: constraints.txt | $(VENV)/bin/python
 
 $(VENV)/test: pyproject.toml constraints.txt $(VENV)/torch
 	$(PIP) -e '.[test]'
-	$(PIP) --no-deps spandrel xgrammar apache-tvm-ffi
+	$(PIP) --no-deps gradio spandrel xgrammar apache-tvm-ffi
 	@touch $(VENV)/base $(VENV)/demo $@
 
 $(VENV)/quality: pyproject.toml constraints.txt $(VENV)/test

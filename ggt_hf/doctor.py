@@ -24,7 +24,7 @@ State = Literal["ok", "off", "bad"]
 """`ok`: there. `off`: absent, and only some features want it. `bad`: something to mend."""
 
 DISTRIBUTION = "ggt-hf"
-INTERNAL = {"test", "quality", "bench"}
+INTERNAL = {"test", "quality", "bench", "docs"}
 """Extras for those who work on this package."""
 TOOLS = {
     "jpegtran": "rewrites JPEGs for `ggt build --seekable`",

@@ -18,9 +18,10 @@ from ggt_hf.images import inspect
 from ggt_hf.quality.verdict_file import read_verdicts
 from ggt_hf.training.record import RunRecord
 from ggt_hf.vlm import offline_model
+from tests import accessible
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +125,12 @@ def test_the_page_fits(demo: Path, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto((demo / "index.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.needs("chromium")
+def test_everybody_can_use_the_page(demo: Path, browser: Browser) -> None:
+    address = (demo / "index.html").as_uri()
+    accessible.check_everywhere(browser, address)
+    with accessible.seen(browser, address) as pages:
+        for page in pages:
+            accessible.check_moves(page, page.locator(".slider").nth(3))

@@ -138,6 +138,52 @@ def model(
     output.result(_fields(report), _told(report))
 
 
+@push.command("space")
+def space(
+    repo: Annotated[str, typer.Argument(help="ORG/NAME on the Hub.", show_default=False)],
+    restorer: Annotated[
+        str, typer.Option(help="What restores: embedded, or ORG/NAME.")
+    ] = "embedded",
+    observer: Annotated[
+        str, typer.Option(help="What observes: embedded, rules, or ORG/NAME.")
+    ] = "embedded",
+    private: Private = True,
+    create_pr: CreatePr = False,
+    revision: Branch = "main",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    token: Token = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Push a Space: upload a photograph, see its prompt, and a restoration under a slider.
+
+    It runs on this machine, too: python -m ggt_hf.space.
+
+    Examples:
+
+      ggt push space ORG/NAME --dry-run
+
+      ggt push space ORG/NAME --restorer ORG/MODEL --public --yes
+    """
+    from ggt_hf.hub.push import push_space
+    from ggt_hf.space.files import space_files
+
+    output = Output(as_json=as_json, quiet=quiet)
+    report = push_space(
+        space_files(restorer, observer),
+        repo,
+        private=private,
+        create_pr=create_pr,
+        revision=revision,
+        token=token,
+        dry_run=dry_run,
+        confirm=lambda plan: _agreed(plan, output, yes=yes),
+        quiet=quiet,
+    )
+    output.result(_fields(report), _told(report))
+
+
 def _text(card: Path | None) -> str | None:
     if card is None:
         return None

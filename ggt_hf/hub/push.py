@@ -1,8 +1,8 @@
-"""Push a dataset or a model: plan, send, prove, tag."""
+"""Push a dataset, a model or a Space: plan, send, prove, tag."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ggt_hf.hub.plan import Order, PushPlan, make_plan
 from ggt_hf.hub.proof import prove
 from ggt_hf.hub.remote import MAIN, Remote
 from ggt_hf.hub.sharing import check_sharing
+from ggt_hf.hub.space import space_order
 from ggt_hf.hub.upload import Landed, MovedError, upload
 
 
@@ -140,6 +141,42 @@ def push_model(
         Path(folder), repo_id=repo_id, private=private, create_pr=create_pr, revision=revision,
         acknowledge_derivatives=acknowledge_derivatives,
     )  # fmt: skip
+    plan = make_plan(order, remote)
+    return _if_agreed(order, plan, remote, dry_run=dry_run, confirm=confirm, quiet=quiet)
+
+
+def push_space(
+    files: Mapping[str, bytes],
+    repo_id: str,
+    *,
+    private: bool = True,
+    create_pr: bool = False,
+    revision: str = MAIN,
+    token: str | None = None,
+    dry_run: bool = False,
+    confirm: Callable[[PushPlan], bool] | None = None,
+    quiet: bool = False,
+) -> PushReport:
+    """Make the Space `repo_id` hold `files`, by one commit; what else it holds stays.
+
+    Args:
+        files: path -> content, as `ggt_hf.space.files.space_files` makes them.
+        repo_id: ``ORG/NAME``.
+        private: as in `push_dataset`, like all that follow.
+        create_pr: open a pull request instead of committing.
+        revision: the branch to commit to.
+        token: a Hub token; default: the stored one.
+        dry_run: make the plan, and stop.
+        confirm: shown the plan before anything is sent; ``False`` stops.
+        quiet: show no progress.
+
+    Raises:
+        UsageError: arguments that cannot be meant.
+        HubError: the Hub refused, could not be reached, or holds something else than was sent.
+    """
+    _refuse_pr_off_main(create_pr, revision)
+    remote = Remote(repo_id, token, "space")
+    order = space_order(files, private=private, create_pr=create_pr, revision=revision)
     plan = make_plan(order, remote)
     return _if_agreed(order, plan, remote, dry_run=dry_run, confirm=confirm, quiet=quiet)
 

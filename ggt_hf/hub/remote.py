@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Kind = Literal["dataset", "model"]
+Kind = Literal["dataset", "model", "space"]
+_PLACES: dict[Kind, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
 """What a repository is one of."""
 
 MAIN = "main"
@@ -65,7 +66,7 @@ class Remote:
     Args:
         repo_id: ``ORG/NAME``.
         token: a Hub token; default: the stored one.
-        kind: a dataset's repository, or a model's.
+        kind: a dataset's repository, a model's, or a Space's.
 
     Raises:
         UsageError: `repo_id` cannot be a repository's name.
@@ -84,8 +85,7 @@ class Remote:
                 hint="Run: hf auth login, or set HF_TOKEN.",
             )
         self.api: HfApi = HfApi(token=self.token, library_name="ggt_hf")
-        place = "datasets/" if kind == "dataset" else ""
-        self.url = f"{self.api.endpoint.rstrip('/')}/{place}{repo_id}"
+        self.url = f"{self.api.endpoint.rstrip('/')}/{_PLACES[kind]}{repo_id}"
         user = self.ask(self.api.whoami, doing="asking who the token belongs to")
         self._role = user.get("auth", {}).get("accessToken", {}).get("role")
 
@@ -166,7 +166,11 @@ class Remote:
         try:
             self.ask(
                 lambda: self.api.create_repo(
-                    self.repo_id, repo_type=self.kind, private=private, exist_ok=True
+                    self.repo_id,
+                    repo_type=self.kind,
+                    private=private,
+                    exist_ok=True,
+                    space_sdk="gradio" if self.kind == "space" else None,
                 ),
                 doing="creating the repository",
             )

@@ -76,6 +76,15 @@ class Comparison:
     notes: Sequence[str] = ()
     """Lines below the slider: prompt, scores, licence, credit."""
 
+    def to_html(self) -> str:
+        """Return the slider alone, for a page that brings `slider_style`; it moves by itself."""
+        return render("slider.html.j2", c=self, alone=True)
+
+
+def slider_style() -> str:
+    """Return the style of sliders, for a page that shows them by `Comparison.to_html`."""
+    return render("slider.css")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strip:

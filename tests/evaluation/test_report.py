@@ -14,6 +14,7 @@ from ggt_hf.evaluation.report import FIGURES, choose, write_report
 from ggt_hf.evaluation.restorers import Input
 from ggt_hf.evaluation.scores import PictureScore
 from ggt_hf.evaluation.task import task_of
+from tests import accessible
 from tests.evaluation.folders import Brighter, make_pairs
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def test_nothing_sticks_out_on_a_phone(browser, written, scheme):
     brightness = [sum(map(int, re.findall(r"\d+", color)[:3])) for color in (ink, paper)]
     assert (brightness[0] > brightness[1]) == (scheme == "dark")
     page.close()
+
+
+def test_everybody_can_use_the_page(browser, written):
+    accessible.check_everywhere(browser, written.as_uri())
 
 
 def test_the_page_needs_nothing_from_elsewhere(written):

@@ -14,6 +14,7 @@ import pytest
 from ggt_hf.quality.candidate_folder import CandidateFolder
 from ggt_hf.quality.review import export_review, open_review
 from ggt_hf.quality.review_server import ReviewServer
+from tests import accessible
 from tests.making import picture
 from tests.quality.folders import make_candidate, make_folder, write_candidates
 
@@ -62,6 +63,10 @@ def await_key(page: Page, key: str) -> None:
 
 def shown(page: Page) -> str:
     return page.locator("#key").inner_text()
+
+
+def test_everybody_can_use_the_page(server: ReviewServer, browser: Browser) -> None:
+    accessible.check_everywhere(browser, server.url)
 
 
 def test_verdicts_by_keyboard(server: ReviewServer, page: Page, folder: CandidateFolder) -> None:

@@ -1,0 +1,3 @@
+"""Tests of the Space."""
+
+from __future__ import annotations
