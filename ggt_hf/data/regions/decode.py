@@ -4,7 +4,8 @@
 picture                                   what is decoded
 ========================================  ========================================
 JPEG, baseline, restart markers on grid   the restart cells the region touches
-JPEG, baseline, other                     the rows down to the region's last
+JPEG, baseline, other                     with libjpeg-turbo 3 the region alone, else
+                                          the rows down to the region's last
 strip PNG (`ggt_hf.data.building.seekable`)        the strips the region touches
 PNG, 8 bits of grey, RGB or RGBA          rows and columns up to the region's last
 PNG, other, upright, not interlaced       the rows down to the region's last
@@ -26,12 +27,13 @@ import numpy as np
 
 from ggt_hf import images
 from ggt_hf.data.regions.cell_list import jpeg_index
-from ggt_hf.data.regions.decoder import decode_for_now, decode_png
-from ggt_hf.data.regions.jpeg import JpegFrame, parse_frame, rows_needed
+from ggt_hf.data.regions.decoder import decode_for_now, decode_png, decode_rectangle_for_now
+from ggt_hf.data.regions.jpeg import JpegFrame, parse_frame, rows_needed, surroundings
 from ggt_hf.data.regions.parts import Read, from_parts, stored, turn_of
 from ggt_hf.data.regions.png import SIGNATURE, strip_index
 from ggt_hf.data.regions.png_rows import cut_rows, cut_upper_left, plain_png
 from ggt_hf.data.regions.region import TURNS, Region
+from ggt_hf.data.regions.turbojpeg import library
 from ggt_hf.errors import ImageError
 
 if TYPE_CHECKING:
@@ -118,7 +120,8 @@ def _jpeg_region(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | 
         return None
     turn = turn_of(data, name) if frame.has_metadata else TURNS[1]
     region = stored(region, turn, frame.width, frame.height, name)
-    pixels = _from_rows(data, frame, region)
+    from_kind = _from_rectangle if library() else _from_rows
+    pixels = from_kind(data, frame, region)
     return None if pixels is None else turn.upright(pixels)
 
 
@@ -147,6 +150,16 @@ def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] 
         return region.crop(images.decode(shortened, name)) if shortened else None
     except ImageError:
         return None
+
+
+def _from_rectangle(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:
+    """Decode the region and a margin; ``None`` if something is amiss down to its last row."""
+    around = surroundings(frame, region)
+    pixels, remark = decode_rectangle_for_now(data, around)
+    if remark:
+        return None
+    y, x = region.y - around.y, region.x - around.x
+    return pixels[y : y + region.height, x : x + region.width]
 
 
 def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:

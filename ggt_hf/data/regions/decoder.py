@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 from ggt_hf import images
+from ggt_hf.data.regions.turbojpeg import decode_rectangle
 from ggt_hf.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from ggt_hf.data.regions.region import Region
 
 
 _PNG_MODES = {1: "mono", 3: "rgb", 4: "rgba"}
@@ -44,19 +47,38 @@ def decode_for_now(
     Raises:
         MissingExtraError: simplejpeg is not installed.
     """
-    num_bytes = width * height * 3
-    memory = _scratch.pixels
-    if len(memory) < num_bytes:
-        memory = bytearray(num_bytes)
-        if num_bytes <= _KEPT_BYTES:
-            _scratch.pixels = memory
+    memory = _memory(width * height * 3)
     remark = ""
     try:
         _decoder()(jpeg, colorspace="RGB", buffer=memory)
     except ValueError as error:
         remark = str(error)
-    pixels = np.frombuffer(memory, np.uint8, num_bytes).reshape(height, width, 3)
-    return pixels, remark
+    return _pixels(memory, width, height), remark
+
+
+def decode_rectangle_for_now(jpeg: bytes, rectangle: Region) -> tuple[NDArray[np.uint8], str]:
+    """Decode a rectangle as `decode_for_now` does a picture; `turbojpeg.library` has to be there.
+
+    Args:
+        jpeg: the picture.
+        rectangle: of the stored picture; it starts at the left edge of an MCU.
+    """
+    width, height = rectangle.width, rectangle.height
+    pixels = _pixels(_memory(width * height * 3), width, height)
+    return pixels, decode_rectangle(jpeg, rectangle.x, rectangle.y, pixels)
+
+
+def _memory(num_bytes: int) -> bytearray:
+    memory = _scratch.pixels
+    if len(memory) < num_bytes:
+        memory = bytearray(num_bytes)
+        if num_bytes <= _KEPT_BYTES:
+            _scratch.pixels = memory
+    return memory
+
+
+def _pixels(memory: bytearray, width: int, height: int) -> NDArray[np.uint8]:
+    return np.frombuffer(memory, np.uint8, width * height * 3).reshape(height, width, 3)
 
 
 def decode_png(png: bytes, width: int, height: int, channels: int) -> NDArray[np.uint8] | None:

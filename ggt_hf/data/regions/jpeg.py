@@ -11,10 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ggt_hf.data.regions.region import Region
+from ggt_hf.data.regions.region import Region
 
 _SOI = b"\xff\xd8"
 _SOF_HUFFMAN, _SOF_ALL = {0xC0, 0xC1}, set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -231,16 +229,22 @@ def rows_needed(frame: JpegFrame, region: Region) -> int:
     return min(full, frame.height)
 
 
+def surroundings(frame: JpegFrame, region: Region) -> Region:
+    """Return what must be decoded, from the left edge of an MCU on, for `region` to be exact."""
+    context = _CONTEXT if frame.subsampled else 0
+    right, bottom = min(region.right + context, frame.width), region.bottom + context
+    left = max(min(region.x - context, right - _NARROWEST), 0) // frame.mcu_width * frame.mcu_width
+    top = max(region.y - context, 0)
+    height = min(bottom, frame.height) - top
+    return Region(x=left, y=top, width=right - left, height=height)
+
+
 def cells_needed(frame: JpegFrame, grid: Grid, region: Region) -> CellBox:
     """Return the cells that must be decoded for `region` to be exact."""
-    context = _CONTEXT if frame.subsampled else 0
-    right = min(region.right + context, frame.width)
-    left = max(min(region.x - context, right - _NARROWEST), 0)
-    top = max(region.y - context, 0)
-    bottom = min(region.bottom + context, frame.height)
+    around = surroundings(frame, region)
     return CellBox(
-        top=top // grid.cell_height,
-        bottom=-(-bottom // grid.cell_height),
-        left=left // grid.cell_width,
-        right=-(-right // grid.cell_width),
+        top=around.y // grid.cell_height,
+        bottom=-(-around.bottom // grid.cell_height),
+        left=around.x // grid.cell_width,
+        right=-(-around.right // grid.cell_width),
     )

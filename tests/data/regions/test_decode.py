@@ -10,7 +10,7 @@ import simplejpeg
 
 from ggt_hf import images
 from ggt_hf.data.building.seekable import make_seekable
-from ggt_hf.data.regions import Region, decode_region, decoder
+from ggt_hf.data.regions import Region, decode, decode_region, decoder, turbojpeg
 from ggt_hf.data.regions.cell_list import jpeg_index
 from ggt_hf.data.regions.jpeg import parse_frame
 from ggt_hf.errors import ImageError, MissingExtraError, UsageError
@@ -27,6 +27,15 @@ RESTARTS: dict[str, dict[str, object]] = {
     "a row": {"restart_marker_rows": 1},
     "2 rows": {"restart_marker_rows": 2},
 }
+
+
+LIBRARIES = ["as installed", *["simplejpeg alone"] * (turbojpeg.library() is not None)]
+
+
+@pytest.fixture(autouse=True, params=LIBRARIES)
+def libraries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "simplejpeg alone":
+        monkeypatch.setattr(decode, "library", lambda: None)
 
 
 def assert_regions_equal(data: bytes, count: int, index: bytes | None = None) -> None:
@@ -237,6 +246,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 def test_without_simplejpeg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    monkeypatch.setattr(decode, "library", lambda: None)
     decoder._decoder.cache_clear()
     with pytest.raises(MissingExtraError, match=r"ggt-hf\[stream\]"):
         decode_region(jpeg(picture(1)), Region(x=0, y=0, width=4, height=4))
