@@ -4,8 +4,9 @@
 
 PHOTOS_DIR is the folder that scripts/train_embedded_restorer.py was given: its test photographs
 count, and all of OTHERS_DIR, degraded once in every category and view. The classical method is
-non-local means, then CLAHE on lightness (OpenCV); its two strengths are chosen on the validation
-photographs, as the restorer's best weights were. Writes the restorer with its card into OUT,
+that of the package (`ggt_hf.restoration.methods`: non-local means, then CLAHE on lightness); its
+two strengths are chosen on the validation photographs; they are the package's. Writes the
+restorer with its card into OUT,
 ready for ggt_hf/sample/restorer: README.md, measured.json, pictures.jpg and the pipeline.
 """
 
@@ -15,11 +16,10 @@ import argparse
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import mean
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from ggt_hf.degradation import degrade
 from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS, Degradation
 from ggt_hf.restoration.loading import load_restorer
+from ggt_hf.restoration.methods import Classical
 
 Pixels = NDArray[np.uint8]
 Method = Callable[[Pixels], Pixels]
@@ -111,20 +112,9 @@ def sample_trials() -> Iterator[Trial]:
 
 
 def classical(h: float, clip: float) -> Method:
-    """Return non-local means of strength `h`, then CLAHE on lightness with limit `clip`."""
-    return lambda lq: equalised(denoised(lq, h), clip)
-
-
-def denoised(lq: Pixels, h: float) -> Pixels:
-    """Return a picture after non-local means."""
-    return cv2.fastNlMeansDenoisingColored(lq, None, h, h, 5, 15)
-
-
-def equalised(lq: Pixels, clip: float) -> Pixels:
-    """Return a picture after CLAHE on lightness."""
-    lab = cv2.cvtColor(lq, cv2.COLOR_RGB2LAB)
-    lab[..., 0] = cv2.createCLAHE(clip, (8, 8)).apply(lab[..., 0])
-    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+    """Return the package's classical method in a strength."""
+    restore = Classical(h=h, clip=clip).open()
+    return lambda lq: restore(lq, 0)
 
 
 def tuned(paths: list[Path]) -> tuple[float, float]:
@@ -135,11 +125,9 @@ def tuned(paths: list[Path]) -> tuple[float, float]:
         for pair in zip(lq, gt, strict=True)
     ]
     scores = {}
-    for h in (3.0, 6.0, 10.0):
-        calm = [(category, denoised(lq, h), gt) for category, lq, gt in trials]
-        for clip in (1.0, 2.0, 4.0):
-            result = measure(calm, {"classical": partial(equalised, clip=clip)})
-            scores[h, clip] = mean(row["classical"]["psnr"] for row in result.values())
+    for strengths in product((3.0, 6.0, 10.0), (1.0, 2.0, 4.0)):
+        result = measure(trials, {"classical": classical(*strengths)})
+        scores[strengths] = mean(row["classical"]["psnr"] for row in result.values())
     return max(scores, key=lambda strengths: scores[strengths])
 
 

@@ -100,8 +100,8 @@ def _restored(report: DemoReport) -> list[ComparisonGroup]:
             lead=(
                 "The embedded restorer comes with the package. The finetuned one is it, some "
                 "steps further, on pairs built here and simulated ones, 1:1: enough to show the "
-                "way, not to see much of a difference. Both know simulated weather; real rain and "
-                "snow stay for the most part."
+                "way, not to see much of a difference. Both know simulated weather; real rain "
+                "and snow stay for the most part."
             ),
             strips=[_strip(restored) for restored in report.restored.values()],
         )

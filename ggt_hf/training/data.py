@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ggt_hf.data.streaming.mixing import Mix
+from ggt_hf.data.streaming.mixing import Mix, Repeated
 from ggt_hf.data.streaming.stream import PairStream
 from ggt_hf.data.streaming.transforms import RandomGeometry
 from ggt_hf.errors import UsageError
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from ggt_hf.data.streaming.batches import PairSource
     from ggt_hf.data.streaming.pairs import Shuffle
+
+
+_LONG_EPOCH = 1000
+"""Batches of an epoch, at least: at its end, a step waits for a batch that nobody made ahead."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +57,13 @@ def open_training(data: DataRecipe, seed: int) -> tuple[PairStream, list[dict[st
             f"An epoch has {len(mixed)} pairs, and {stream.world_size} processes want batches "
             f"of {data.batch_size}.",
             hint="Lower data.batch_size, or give more data (repeats, for photographs).",
+        )
+    if len(stream) < _LONG_EPOCH:
+        stream = PairStream(
+            Repeated(mixed, -(-_LONG_EPOCH // len(stream))),
+            batch_size=data.batch_size,
+            drop_last=True,
+            on_error=data.on_error,
         )
     return stream, [source.facts for source in opened]
 

@@ -94,6 +94,45 @@ class Mix:
         return part, period * self._shares[part] + self._before[within][part]
 
 
+class Repeated:
+    """A source whose epoch is several epochs of another one, one after the other, each reshuffled.
+
+    A stream makes no batch ahead across the end of an epoch: where epochs are short, training
+    waits at each of them.
+
+    Args:
+        source: the pairs.
+        times: how many of its epochs make one.
+    """
+
+    def __init__(self, source: PairSource, times: int) -> None:
+        self._source, self._times = source, times
+
+    @property
+    def sample_shape(self) -> tuple[int, int] | None:
+        """(height, width) of every sample, or ``None`` where they differ."""
+        return self._source.sample_shape
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the source and how often it comes."""
+        words = ("repeated", self._source.fingerprint, self._times)
+        return hashlib.blake2b(repr(words).encode(), digest_size=8).hexdigest()
+
+    def __len__(self) -> int:
+        """Return the pairs of all its epochs."""
+        return self._times * len(self._source)
+
+    def sample(self, epoch: int, position: int, out: Slots | None = None) -> PairSample:
+        """Return the pair at `position` of the epoch's order, written to `out` if given.
+
+        Raises:
+            GgtError: the pair cannot be read or decoded; the error names it.
+        """
+        turn, place = divmod(position, len(self._source))
+        return self._source.sample(epoch * self._times + turn, place, out)
+
+
 def _pattern(shares: Sequence[int]) -> tuple[int, ...]:
     """Return the parts' numbers, each as evenly spread as its share allows."""
     total = sum(shares)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ggt_hf.data.streaming.mixing import Mix
+from ggt_hf.data.streaming.batches import PairSource
+from ggt_hf.data.streaming.mixing import Mix, Repeated
 from ggt_hf.data.streaming.stream import PairStream
 from ggt_hf.errors import UsageError
 from tests.data.streaming.numbered import NumberedPairs, keys
@@ -17,7 +18,7 @@ def mix(a: int, b: int, **options: object) -> Mix:
     return Mix([NumberedPairs(a, name="a"), NumberedPairs(b, name="b")], **options)
 
 
-def draw(source: Mix, epoch: int = 0) -> list[str]:
+def draw(source: PairSource, epoch: int = 0) -> list[str]:
     return [source.sample(epoch, position).key for position in range(len(source))]
 
 
@@ -70,3 +71,14 @@ def test_a_mix_resumes_like_any_source() -> None:
 def test_a_ratio_that_does_not_fit_is_refused(ratio: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="ratio"):
         mix(3, 3, ratio=ratio)
+
+
+def test_a_repeated_source_gives_the_epochs_of_the_other_one_after_the_other() -> None:
+    part = NumberedPairs(7)
+    source = Repeated(part, 3)
+    for epoch in range(2):
+        passes = [
+            [part.sample(3 * epoch + turn, place).key for place in range(7)] for turn in range(3)
+        ]
+        assert draw(source, epoch) == [key for one in passes for key in one]
+    assert source.fingerprint != part.fingerprint != Repeated(part, 2).fingerprint
