@@ -1,4 +1,4 @@
-"""``ggt card``: make the card of a dataset; write scores into that of a model."""
+"""``ggt card``: make the card of a dataset or benchmark; write scores into that of a model."""
 
 from __future__ import annotations
 
@@ -75,6 +75,43 @@ def croissant(
         return
     local.write_croissant(text)
     Output(quiet=quiet).remark(f"Wrote {local.root / 'croissant.json'}.")
+
+
+@card.command("benchmark")
+def benchmark(
+    folder: Annotated[Path, typer.Argument(help="A complete dataset.", show_default=False)],
+    task: Annotated[
+        str | None, typer.Option(help="A task of ggt eval, for its title, words and metrics.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="What it is ranked by; default: what the task says.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="How the leaderboard is called.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Store it as DIR/eval.yaml.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the eval.yaml that makes a dataset a benchmark on the Hub; with --write, store it.
+
+    ggt push dataset sends it along. Models' results for it are written by
+    ggt card results; every metric is a task of the leaderboard.
+
+    Examples:
+
+      ggt card benchmark out/ --task ggt-test --write
+
+      ggt card benchmark out/ --metrics psnr_y,ssim_y --title "Rain at night"
+    """
+    from ggt_hf.data.reading.folder import DatasetFolder
+    from ggt_hf.evaluation.task import named_task
+    from ggt_hf.hub.benchmark import benchmark_of, write_benchmark
+
+    local = DatasetFolder.open(folder)
+    names = [name.strip() for name in (metrics or "").split(",") if name.strip()]
+    made = benchmark_of(local, named_task(task) if task else None, metrics=names, name=title)
+    if not write:
+        typer.echo(made.to_yaml(), nl=False)
+        return
+    Output(quiet=quiet).remark(f"Wrote {write_benchmark(local.root, made)}.")
 
 
 @card.command("results")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ggt_hf.evaluation.ranking.rank import RankOptions
     from ggt_hf.synthesis.editors.opening import EditorOptions
 
-_METRICS = "psnr_y,ssim_y"
+_METRICS = "psnr_y,ssim_y,piqe"
 
 
 def rank(  # noqa: PLR0913 - one parameter a flag

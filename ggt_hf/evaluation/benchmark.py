@@ -232,7 +232,7 @@ def _measured(task: Task, cases: Mapping[str, Case], settings: Settings) -> _Mea
         raise UsageError(
             f"The pictures of {task.name} have no ground truth, and every metric asked for "
             f"({', '.join(row.name for row in asked)}) compares with one.",
-            hint="Ask for others, such as --metrics piqe (pip install 'ggt-hf[metrics]').",
+            hint="Ask for others, such as --metrics piqe.",
         )
     prints = Scorer(names, device=settings.device).fingerprint
     return _Measured(names, prints, tuple(row.name for row in said))

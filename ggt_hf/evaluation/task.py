@@ -66,6 +66,19 @@ def task_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def named_task(name: str) -> Task:
+    """Return a task of the package, wherever its pictures are.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in task_names():
+        raise UsageError(
+            f"There is no task {name!r}.", hint=f"Choose from {', '.join(task_names())}."
+        )
+    return read_task(FOLDER / f"{name}.yaml")
+
+
 def task_of(text: str) -> Task:
     """Return the task that `text` names.
 

@@ -9,6 +9,7 @@ from ggt_hf.data.format.attribution import Attribution
 from ggt_hf.data.format.schema import CARD_PATH, INFO_PATH, MANIFEST_PATH, parse_shard_path
 from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.errors import FormatError
+from ggt_hf.hub.benchmark import EVAL_PATH, parse_benchmark
 from ggt_hf.hub.plan import LocalFile, Order, Piece, in_memory
 from ggt_hf.hub.remote import RemoteState
 from ggt_hf.hub.sharing import sharing_remarks
@@ -62,7 +63,13 @@ def dataset_order(
 
 
 def local_files(dataset: DatasetFolder, card: str) -> tuple[LocalFile, ...]:
-    """Return every file that a repository of `dataset` is to hold; shards are not read."""
+    """Return every file that a repository of `dataset` is to hold; shards are not read.
+
+    An ``eval.yaml`` beside them goes along: it makes the dataset a benchmark.
+
+    Raises:
+        FormatError: that file is no eval.yaml.
+    """
     shards = [
         LocalFile(
             path=shard.path,
@@ -77,6 +84,11 @@ def local_files(dataset: DatasetFolder, card: str) -> tuple[LocalFile, ...]:
         MANIFEST_PATH: dataset.manifest_bytes,
         INFO_PATH: dataset.info_bytes,
     }
+    lying = dataset.root / EVAL_PATH
+    if lying.is_file():
+        text = lying.read_text(encoding="utf-8")
+        parse_benchmark(text, str(lying))
+        small[EVAL_PATH] = text.encode()
     return (*shards, *(in_memory(path, data) for path, data in small.items()))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ggt_hf.errors import UsageError
 from ggt_hf.metrics.fidelity import Fidelity
 from ggt_hf.metrics.perceptual import PerceptualMetric, version
+from ggt_hf.metrics.piqe import piqe
 from ggt_hf.metrics.selftest import refuse_unsound
 from ggt_hf.metrics.table import Metric, metrics_named
 
@@ -87,6 +88,8 @@ class Scorer:
                 f"has {picture.shape[1]}x{picture.shape[0]}.",
                 hint="Leave the metric out, or the picture.",
             )
+        if row.pyiqa is None and not row.needs_reference:
+            return piqe(picture)
         if row.pyiqa is None:
             if pair is None and reference is not None:
                 pair = Fidelity(picture, reference)

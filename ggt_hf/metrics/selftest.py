@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 Score = Callable[["NDArray[np.uint8]", "NDArray[np.uint8]"], float]
 """Scores (picture, reference)."""
 
-KNOWN = {"psnr": 31.549361, "psnr_y": 33.524765, "ssim": 0.992740, "ssim_y": 0.990351}
-"""Scores of `patterns`, by scikit-image 0.26 in double precision."""
+KNOWN = {
+    "psnr": 31.549361,
+    "psnr_y": 33.524765,
+    "ssim": 0.992740,
+    "ssim_y": 0.990351,
+    "piqe": 81.099299,
+}
+"""Scores of `patterns`, by scikit-image 0.26 in double precision, and PIQE by pyiqa 0.1.16."""
 
 _TOLERANCE = 1e-4
 _SIDE = 192

@@ -1,6 +1,6 @@
 """The one table of metrics: what each needs, which way is better, whose it is, where it is from.
 
-PSNR and SSIM are ours and need nothing. VLM-R is what a judge says, who has to be given. The
+PSNR, SSIM and PIQE are ours and need nothing. VLM-R is what a judge says, who has to be given. The
 others are pyiqa's, an extra under a noncommercial licence; most of them download weights. Sizes of
 files are stated where they are known.
 """
@@ -267,9 +267,10 @@ METRICS: tuple[Metric, ...] = (
         better="higher", span=(0, 1),
         weights=[_RESNET50, _iqa("cfanet_nr_koniq_res50-9a73138b.pth", "9a73138b")],
     ),
-    _theirs(
-        "piqe", "PIQE", "Venkatanath et al., NCC 2015", reference=False, better="lower",
-        span=(0, 100),
+    Metric(
+        name="piqe", title="PIQE", needs_reference=False, higher_is_better=False, low=0.0,
+        high=100.0, license="Apache-2.0", source="Venkatanath et al., NCC 2015", multiple=16,
+        smallest=32,
     ),
     _said("vlm_r", "VLM-R", "sqrt(removal x fidelity), a definition of ours"),
     _said("vlm_removal", "VLM removal", f"how much of the degradation is gone: {_ASKED}"),

@@ -45,7 +45,7 @@ def test_a_ranking_and_its_files(data, tmp_path):
     assert {row["contestant"] for row in said["standings"]} == {
         "classical.fixed", "classical.adaptive", "theirs.fixed", "theirs.adaptive",
     }  # fmt: skip
-    assert said["axes"] == ["fidelity"]
+    assert said["axes"] == ["fidelity", "perceptual"]
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert made >= {"ranking.html", "ranking.md", "ranking.tex", "ranking.json", "ranking.parquet"}
     again = ggt(*asked)

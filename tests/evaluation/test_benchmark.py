@@ -14,6 +14,7 @@ from ggt_hf.evaluation.benchmark import RUN, Settings, run_benchmark
 from ggt_hf.evaluation.restorers import Input, Replay
 from ggt_hf.evaluation.scores import FILE, read_scores
 from ggt_hf.evaluation.task import task_of
+from ggt_hf.images import decode
 from ggt_hf.metrics.fidelity import Fidelity
 from tests.evaluation.folders import SIZE, Brighter, calls, darker, make_pairs, make_pictures
 from tests.making import encoded, make_dataset, make_pair, picture
@@ -250,3 +251,19 @@ def test_restorers_are_found_by_what_they_are_called(tmp_path, pairs):
     assert restorer_of(str(tmp_path / "model"), method_of).name == "model"
     with pytest.raises(UsageError, match=r"There is no restorer '\./x'"):
         restorer_of("./x", method_of)
+
+
+def test_each_file_is_read_and_decoded_once(pairs, tmp_path, monkeypatch):
+    """However many metrics look at it; counted where every reading and decoding goes through."""
+    from ggt_hf.data.building.sources.blobs import FileBlob
+    from ggt_hf.evaluation import work
+
+    read, decoded = [], []
+    whole = FileBlob.read
+    monkeypatch.setattr(FileBlob, "read", lambda self: read.append(self.path) or whole(self))
+    monkeypatch.setattr(
+        work, "decode", lambda data, name: decoded.append(name) or decode(data, name)
+    )
+    report = run([Input()], pairs, tmp_path / "out", replace(QUIET, metrics=("psnr", "ssim")))
+    assert len(report.scores.rows) == 6
+    assert len(read) == len(set(read)) == len(decoded) == len(set(decoded)) == 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ggt_hf.evaluation.ranking.axes import Standing
@@ -44,10 +45,13 @@ def ranking_page(ranking: Ranking) -> ReportPage:
         )
     ]
     closing: list[SortableTable] = []
+    last: list[SortableTable] = []
     for axis, report in ranking.reports.items():
         inner = report_page(report, title=axis)
         sections += inner.sections
-        closing = closing or list(inner.tables)
+        metrics, *others = inner.tables
+        closing = [*closing, replace(metrics, heading=f"Metrics: {axis}")]
+        last = others
     counting = sum(rater.counts for rater in ranking.poll.raters)
     return ReportPage(
         title="Editors ranked",
@@ -60,7 +64,7 @@ def ranking_page(ranking: Ranking) -> ReportPage:
             "Raters that count": str(counting),
         },
         sections=sections,
-        tables=closing,
+        tables=[*closing, *last],
     )
 
 

@@ -262,7 +262,7 @@ def _notes(
     if missing:
         yield f"Not measured, and not in the average: {', '.join(missing)}."
     if PERCEPTUAL in missing:
-        yield "The perceptual axis needs a metric without reference (--metrics piqe, ...)."
+        yield "The perceptual axis needs a metric without reference (--metrics psnr_y,piqe)."
     yield from said_by(options.judge)
     if poll.votes:
         counting = sum(rater.counts for rater in poll.raters)
