@@ -24,6 +24,8 @@ from ggt_hf.progress import Advance
 from ggt_hf.stages import LineLog
 
 _LARGEST_CHUNK = 32
+_PATIENCE = 10.0
+"""Seconds that an idle worker may take to end: to close files and unload libraries."""
 _READY, _DONE = "ready", "done"
 
 Batch = Sequence[Unit]
@@ -117,8 +119,9 @@ class _Process:
         with suppress(BrokenPipeError, ConnectionResetError):  # its end is noticed when reading
             self.pipe.send(list(batches))
 
-    def stop(self) -> None:
-        self.pipe.close()
+    def stop(self, patience: float) -> None:
+        """Wait `patience` seconds for it to end by itself, as it does when idle; then end it."""
+        self.process.join(patience)
         self.process.terminate()
         self.process.join()
 
@@ -136,7 +139,10 @@ class _Pool:
 
     def __exit__(self, *error: object) -> None:
         for process in self._processes:
-            process.stop()
+            process.pipe.close()
+        # Killed at once, they would leave semaphores behind, and Python warns of those.
+        for process in self._processes:
+            process.stop(_PATIENCE if error[0] is None else 0)
 
     def work_off(self, batches: Sequence[Batch], advance: Advance) -> None:
         queue = deque(batches)
