@@ -5,8 +5,8 @@
 The manifest is simulated: its rows have keys of their own, but point again and again at 64 small
 pairs (128 x 128 pixels, JPEG) in one shard. Prints, for each size, the time of a pair, the time
 from `load_state_dict` at the middle of an epoch to the first batch of eight (the order is drawn
-anew, nothing is cached), and the time and memory that opening takes. Before that it streams
-`--pairs` pairs and prints the memory every tenth of the way.
+anew, nothing is cached), and the time and memory that opening takes. Before that, in a process of
+its own, it streams `--pairs` pairs and prints the memory every tenth of the way.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,8 @@ def opened(store: PairStore, manifest: Manifest, shuffle: str) -> PairStream:
 
 def resumed(stream: PairStream, epoch: int) -> float:
     """Milliseconds from `load_state_dict` in the middle of an epoch to the first batch."""
-    middle = stream.state_dict() | {"epoch": epoch, "rounds": len(stream.source) // 2 // BATCH}
+    rounds = len(stream.source) // 2 // BATCH
+    middle = stream.state_dict() | {"epoch": epoch, "origin": 0, "rounds": rounds}
     gc.collect()
     start = time.perf_counter()
     stream.load_state_dict(middle)
@@ -120,13 +122,13 @@ def growth(store: PairStore, sizes: list[int], rounds: int) -> None:
 
 def memory(store: PairStore, pairs: int) -> None:
     stream = opened(store, grown(store.manifest, pairs), "pairs")
-    samples, seen = [], 0
+    samples, seen = [resident() / 1e6], 0
     for batch in stream:
         seen += len(batch)
-        if seen * 10 // pairs > len(samples):
+        if seen * 10 // pairs >= len(samples):
             samples.append(resident() / 1e6)
-    print(f"Streaming {seen:,} pairs, MB held at each tenth of the way:\n")
-    print(" ".join(f"{sample:.0f}" for sample in samples) + "\n")
+    print(f"Streaming {seen:,} pairs, MB held before the first and at each tenth of the way:\n")
+    print(" ".join(f"{sample:.0f}" for sample in samples) + "\n", flush=True)
 
 
 def main() -> None:
@@ -137,8 +139,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, small_dataset(Path(folder)) as store:
-        print(f"load {os.getloadavg()[0]:.0f}\n")
-        memory(store, given.pairs)
+        print(f"load {os.getloadavg()[0]:.0f}\n", flush=True)
+        alone = get_context("spawn").Process(target=memory, args=(store, given.pairs))
+        alone.start()
+        alone.join()
         growth(store, given.rows, given.rounds)
 
 

@@ -1,4 +1,4 @@
-"""Streams in the hands of other libraries: accelerate, webdataset."""
+"""Streams in the hands of other libraries: accelerate, Lightning, webdataset."""
 
 from __future__ import annotations
 
@@ -94,3 +94,49 @@ def test_a_stream_is_a_source_of_a_webdataset_pipeline(dataset: Path) -> None:
     assert len(found) == len(expected) == 7
     for mine, other in zip(expected, found, strict=True):
         assert all((a == b).all() for a, b in zip(mine, other, strict=True))
+
+
+LIGHTNING = """
+import sys
+import torch
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from ggt_hf import PairStream
+
+class Pairs(LightningDataModule):
+    def train_dataloader(self):
+        return PairStream.from_hub(sys.argv[1], crop=24, batch_size=3).loader()
+
+class Restorer(LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.ones(()))
+    def training_step(self, batch, number):
+        sys.stderr.writelines(f"pair {key}\\n" for key in batch.keys)
+        lq, gt = batch.floats()
+        return (lq * self.gain - gt).abs().mean()
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 1e-3)
+
+trainer = Trainer(
+    max_steps=int(sys.argv[3]), accelerator="cpu", logger=False, enable_checkpointing=False,
+    enable_progress_bar=False, enable_model_summary=False, default_root_dir=sys.argv[2],
+)
+trainer.fit(Restorer(), Pairs(), ckpt_path=sys.argv[4] if len(sys.argv) > 4 else None)
+trainer.save_checkpoint(f"{sys.argv[2]}/{sys.argv[3]}.ckpt")
+"""
+
+
+def test_lightning_goes_on_in_the_middle_of_an_epoch(dataset: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pytorch_lightning")
+
+    def fit(*words: str) -> list[str]:
+        command = [sys.executable, "-c", LIGHTNING, str(dataset), str(tmp_path), *words]
+        env = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return [line for line in done.stderr.splitlines() if line.startswith("pair ")]
+
+    first = fit("4")
+    second = fit("7", f"{tmp_path}/4.ckpt")
+    assert (len(first), len(second)) == (12, 8)
+    assert len({*first, *second}) == 20
