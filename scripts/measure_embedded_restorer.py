@@ -6,8 +6,8 @@ PHOTOS_DIR is the folder that scripts/train_embedded_restorer.py was given: its 
 count, and all of OTHERS_DIR, degraded once in every category and view. The classical method is
 that of the package (`ggt_hf.restoration.methods`: non-local means, then CLAHE on lightness); its
 two strengths are chosen on the validation photographs; they are the package's. Writes the
-restorer with its card into OUT,
-ready for ggt_hf/sample/restorer: README.md, measured.json, pictures.jpg and the pipeline.
+restorer with its card into OUT, ready for ggt_hf/sample/restorer: README.md, measured.json,
+pictures.jpg and the pipeline.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ and data. It learns in two phases, first to restore, then (`--settle`, other dat
 optimizer) when to do little. What ships was made by
 
     python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --steps 7500
-    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --settle --steps 16000
+    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --settle --steps 12000 --rate 6e-4
 
 It ends with OUT_DIR/restorer, a pipeline in diffusers' layout, for
 scripts/measure_embedded_restorer.py.
@@ -68,6 +68,7 @@ class Trainer:
         self.validation = validation_pairs(split.validation)
         self.clean = clean_pairs(split.validation)
         self.step, self.begun, self.lines = 0, 0, list[dict[str, Any]]()
+        self.learnt: dict[str, Tensor] | None = None
         self.photographs = {name: len(paths) for name, paths in vars(split).items()}
         print(self.photographs)
 
@@ -97,7 +98,9 @@ class Trainer:
     def _learn(self, batch: PairBatch) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.arguments.rate * schedule(
-                self.step - self.begun, self.arguments.steps - self.begun
+                self.step - self.begun,
+                self.arguments.steps - self.begun,
+                self.arguments.decay,
             )
         whole_lq, whole_gt = batch.floats()
         lq, gt, owner = self._patches(whole_lq, whole_gt)
@@ -170,6 +173,7 @@ class Trainer:
             "step": self.step,
             "begun": self.begun,
             "settle": self.arguments.settle,
+            "learnt": self.learnt,
             "lines": self.lines,
         }
         torch.save(state, out / "checkpoint.partial")
@@ -182,7 +186,9 @@ class Trainer:
         self.restorer.load_state_dict(state["restorer"])
         self.average.load_state_dict(state["average"])
         self.step, self.begun, self.lines = state["step"], state["step"], state["lines"]
-        if state.get("settle", False) == self.arguments.settle:
+        self.learnt = state["average"]
+        if state["settle"] == self.arguments.settle:
+            self.learnt = state["learnt"]
             self.judge.load_state_dict(state["judge"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.stream.load_state_dict(state["data"])
@@ -192,6 +198,12 @@ class Trainer:
     def _finish(self, out: Path) -> None:
         from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
+        if self.learnt is not None:
+            kept = {
+                name: torch.lerp(weights, self.learnt[name], self.arguments.keep)
+                for name, weights in self.average.state_dict().items()
+            }
+            self.average.load_state_dict(kept)
         pipeline = OneStepRestorationPipeline(self.average.to(torch.float16))
         pipeline.save_pretrained(out / "restorer")
         facts = {
@@ -200,17 +212,17 @@ class Trainer:
             "begun": self.begun,
         }
         told = (
-            "settle", "steps", "rate", "doubt", "clean", "memory", "turns", "patches", "picture",
-            "patch", "seed",
+            "settle", "keep", "steps", "rate", "doubt", "clean", "memory", "turns", "patches",
+            "picture", "patch", "seed",
         )  # fmt: skip
         facts |= {name: getattr(self.arguments, name) for name in told}
         (out / "restorer" / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
-def schedule(step: int, steps: int) -> float:
+def schedule(step: int, steps: int, decay: float) -> float:
     """Return the share of the learning rate: a short rise, a plateau, a long decay."""
     rise = min(1.0, (step + 1) / 50)
-    return rise * min(1.0, max(0.02, (steps - step) / (steps / 3)))
+    return rise * min(1.0, max(0.02, (steps - step) / max(1.0, decay * steps)))
 
 
 def objective(
@@ -298,8 +310,18 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT_DIR")
     parser.add_argument("--steps", type=int, default=7500)
     parser.add_argument("--rate", type=float, default=1.2e-3, help="learning rate (%(default)s)")
+    parser.add_argument(
+        "--decay",
+        type=float,
+        default=1 / 3,
+        help="share of steps in which it falls (%(default).2f)",
+    )
     parser.add_argument("--turns", type=int, default=1, help="pictures of each category a step")
     parser.add_argument("--settle", action="store_true", help="learn when to do little")
+    parser.add_argument(
+        "--keep", type=float, default=0.0,
+        help="share of what was learnt before --settle in the weights written (%(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--doubt", type=float, default=1.5, help="weight of the mixed (%(default)s)"
     )

@@ -180,6 +180,11 @@ def _pairs(
 ) -> Iterator[tuple[Path, Path]]:
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is no folder.", hint="Give a folder for the results, last.")
+    if out.suffix.lower() in _OTHERS and not out.exists():
+        raise UsageError(
+            f"{out} ends as a picture that is not written here does.",
+            hint=f"Name it {out.with_suffix('.png')}; or make the folder first, if it is one.",
+        )
     for given in inputs:
         _refuse_missing(given)
         if not given.is_dir():

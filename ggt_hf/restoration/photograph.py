@@ -27,6 +27,8 @@ _SAVE: dict[ImageFormat, dict[str, object]] = {
     "png": {"format": "PNG"},
     "webp": {"format": "WEBP", "quality": 95, "method": 4},
 }
+_MIN_SIDE = 16
+"""Of what a pipeline takes, in pixels; `pipelines.pictures` says so too, and imports torch."""
 _ORIENTATION_TAG = 0x0112
 _PNG_DEPTH_AT = 24
 """Where a PNG's header says how many bits a channel has."""
@@ -53,8 +55,8 @@ def read_photograph(path: Path) -> Photograph:
     """Read a photograph.
 
     Raises:
-        ImageError: it cannot be read, is truncated or corrupt, no JPEG, PNG or WebP, moves, or
-            has more than 8 bits a channel.
+        ImageError: it cannot be read, is truncated or corrupt, no JPEG, PNG or WebP, tiny, moves,
+            or has more than 8 bits a channel.
     """
     name = str(path)
     try:
@@ -64,6 +66,12 @@ def read_photograph(path: Path) -> Photograph:
             f"{name} cannot be read: {error.strerror}.", hint="Check the path and its rights."
         ) from error
     info = inspect(data, name)
+    if min(info.width, info.height) < _MIN_SIDE:
+        raise ImageError(
+            f"{name} is {info.width} x {info.height} pixels; restorers take at least "
+            f"{_MIN_SIDE} each way.",
+            hint="Leave it out.",
+        )
     _refuse_deep(data, info.mode, name)
     return _opened(data, name, info.format)
 

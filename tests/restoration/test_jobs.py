@@ -116,6 +116,7 @@ def test_what_cannot_be_meant_is_refused(photos: Path, tmp_path: Path) -> None:
         ("is an input itself", [photos], photos, None),
         ("is no folder", [photos], tmp_path / "file", None),
         ("is the input itself", [photos / "a.jpg"], photos / "a.jpg", None),
+        ("not written here", [photos / "a.jpg"], tmp_path / "b.tiff", None),
         ("does not end as a png", [photos / "a.jpg"], tmp_path / "b.jpg", "png"),
     ):
         with pytest.raises(UsageError, match=words):

@@ -1,22 +1,26 @@
-"""The embedded restorer's training, killed and resumed: the same weights as undisturbed."""
+"""How the embedded restorer is made: trained in two phases, killed, resumed, measured, shipped."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ggt_hf.data.streaming.order import salt
+from ggt_hf.restoration.embedded import embedded_folder
+from ggt_hf.restoration.loading import load_restorer
 from tests.hub_server.loopback import REPOSITORY
 from tests.making import encoded, picture
 
-SCRIPT = REPOSITORY / "scripts" / "train_embedded_restorer.py"
+WEIGHTS = "restorer/diffusion_pytorch_model.safetensors"
 SMALL = [
     "--steps", "6", "--check", "2", "--picture", "64", "--patch", "32",
     "--channels", "8", "8", "8", "12", "--blocks", "1", "1", "1", "1",
@@ -25,31 +29,38 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five photographs for training, and one for validation, by their names."""
+    """Five photographs for training, one for validation, one for the test, by their names."""
     folder = tmp_path_factory.mktemp("photos")
     draws = {f"photo-{number}": salt("held out", f"photo-{number}") % 12 for number in range(99)}
     train = [name for name, draw in draws.items() if draw > 1][:5]
-    validation = next(name for name, draw in draws.items() if draw == 1)
-    for number, name in enumerate([*train, validation]):
+    held = [next(name for name, draw in draws.items() if draw == wanted) for wanted in (1, 0)]
+    for number, name in enumerate([*train, *held]):
         (folder / f"{name}.jpg").write_bytes(encoded(picture(number, 256, 256), "JPEG"))
     return folder
 
 
-def start(photos: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(script: str, *words: str | Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(SCRIPT), str(photos), str(out), *SMALL]
+    command = [sys.executable, str(REPOSITORY / "scripts" / script), *map(str, words)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
+def train(photos: Path, out: Path, *words: str) -> subprocess.Popen[bytes]:
+    return start("train_embedded_restorer.py", photos, out, *SMALL, *words)
+
+
 @pytest.mark.slow
-def test_killed_and_resumed_it_ends_with_the_same_weights(photos: Path, tmp_path: Path) -> None:
-    assert start(photos, tmp_path / "undisturbed").wait() == 0
-    process = start(photos, tmp_path / "killed")
+@pytest.mark.parametrize("phase", [[], ["--settle"]])
+def test_killed_and_resumed_it_ends_with_the_same_weights(
+    photos: Path, tmp_path: Path, phase: list[str]
+) -> None:
+    assert train(photos, tmp_path / "undisturbed", *phase).wait() == 0
+    process = train(photos, tmp_path / "killed", *phase)
     while process.poll() is None and not (tmp_path / "killed" / "checkpoint.pt").exists():
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert start(photos, tmp_path / "killed").wait() == 0
+    assert train(photos, tmp_path / "killed", *phase).wait() == 0
     states = [
         torch.load(tmp_path / run / "checkpoint.pt", weights_only=True)
         for run in ("undisturbed", "killed")
@@ -58,7 +69,39 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(photos: Path, tmp_path
         for name, weights in states[0][part].items():
             assert torch.equal(weights, states[1][part][name]), name
     written = [
-        (tmp_path / run / "restorer/restorer/diffusion_pytorch_model.safetensors").read_bytes()
-        for run in ("undisturbed", "killed")
+        (tmp_path / run / "restorer" / WEIGHTS).read_bytes() for run in ("undisturbed", "killed")
     ]
     assert written[0] == written[1]
+
+
+@pytest.mark.slow
+def test_what_was_trained_becomes_a_folder_that_can_be_shipped(
+    photos: Path, tmp_path: Path
+) -> None:
+    out, shipped = tmp_path / "out", tmp_path / "shipped"
+    assert train(photos, out).wait() == 0
+    learnt = state_of(out)
+    assert train(photos, out, "--settle", "--steps", "8").wait() == 0
+    settled = state_of(out)
+    assert (learnt["step"], settled["step"], settled["begun"]) == (6, 8, 6)
+    options = ["--restorer", out / "restorer", "--out", shipped, "--side", "64"]
+    assert start("measure_embedded_restorer.py", photos, *options).wait() == 0
+    assert (shipped / WEIGHTS).read_bytes() == (out / "restorer" / WEIGHTS).read_bytes()
+    network = load_restorer(shipped, device="cpu").restorer
+    for name, weights in settled["average"].items():
+        assert torch.equal(network.state_dict()[name], weights.half().float()), name
+    # What ships has the same files, and its card tells what was measured.
+    assert sorted(names(shipped)) == sorted(names(embedded_folder()))
+    card = (shipped / "README.md").read_text(encoding="utf-8")
+    for numbers in json.loads((shipped / "measured.json").read_text())["held_out"].values():
+        assert f"{numbers['classical']['psnr']:.2f}" in card
+    assert "--settle --steps 8" in card
+
+
+def state_of(out: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(out / "checkpoint.pt", weights_only=True)
+    return state
+
+
+def names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
