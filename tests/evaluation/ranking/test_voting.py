@@ -65,7 +65,7 @@ def settled(page: Page) -> None:
 def await_number(page: Page, number: int) -> None:
     from playwright.sync_api import expect
 
-    expect(page.locator("#number")).to_have_text(f"{number} / 11")
+    expect(page.locator("#number")).to_have_text(f"{number} / 18")
 
 
 @pytest.mark.needs("chromium")
@@ -123,7 +123,7 @@ def test_a_whole_ballot_counts(server: ReviewServer, page: Page, out: Path) -> N
     settled(page)
     assert page.locator("#message").inner_text() == "All pairs are decided."
     poll = read_poll(out, read_versions(out)[0])
-    assert [rater.says for rater in poll.raters] == ["counts: 0 of 5 checks missed"]
+    assert [rater.says for rater in poll.raters] == ["counts: 0 of 12 checks missed"]
     assert len(poll.votes) == 6
 
 
