@@ -75,8 +75,10 @@ def make_outputs(out: Path) -> None:
         for case in list_cases(task_of(task)):
             lq = decode(case.lq.read(), case.key)
             chosen = BY_CATEGORY.get(observe_by_rules(lq).category, calmed)
-            (out / "fixed" / f"{case.key}.png").write_bytes(encode_png(calmed(lq)))
-            (out / "adaptive" / f"{case.key}.png").write_bytes(encode_png(chosen(lq)))
+            for kind, edit in (("fixed", calmed), ("adaptive", chosen)):
+                path = out / kind / f"{case.key}.png"
+                if not path.exists():  # a file written anew is another output
+                    path.write_bytes(encode_png(edit(lq)))
 
 
 def run(out: Path, judge: str) -> None:
