@@ -1,7 +1,7 @@
 """What raters compare: two contestants' versions of one picture, blind, in an order of their own.
 
 Every rater has a ballot drawn by seed and name. Each two contestants come equally often, and a
-picture comes again only when all were shown; sides are drawn too. One comparison in ten is an
+picture comes again only when all were shown; sides are drawn too. About one comparison in six is an
 attention check: a version against itself in coarse blocks, which nobody who looks prefers.
 Versions that are the same file are never compared.
 """
@@ -26,8 +26,8 @@ CHECK = "check"
 NUM_COMPARISONS = 60
 """Comparisons of a rater, checks not counted, unless another number is asked for."""
 
-_ONE_IN = 10
-_MIN_CHECKS = 5
+_ONE_IN = 6
+_MIN_CHECKS = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ class Strengths:
     values: NDArray[np.float64]
     """Strengths, in units of log odds; their mean is zero."""
     covariance: NDArray[np.float64]
-    """Of the strengths: the inverse of the Hessian at the maximum."""
+    """Of the strengths, their mean not held: the inverse of the Hessian at the maximum."""
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -43,8 +43,9 @@ class Strengths:
 
     @property
     def deviations(self) -> NDArray[np.float64]:
-        """Standard errors of the strengths."""
-        return np.asarray(np.sqrt(np.diag(self.covariance)))
+        """Standard errors of the strengths, as their mean is held at zero."""
+        centred = np.eye(len(self.values)) - 1 / len(self.values)
+        return np.asarray(np.sqrt(np.diag(centred @ self.covariance @ centred)))
 
 
 def fit(wins: NDArray[np.float64]) -> Strengths:

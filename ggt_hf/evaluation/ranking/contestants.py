@@ -71,7 +71,7 @@ def contestants_of(
         raise UsageError("There is nothing to rank.", hint="Try: ggt rank classical embedded")
     if not asked or not set(asked) <= set(KINDS):
         raise UsageError(
-            f"{','.join(asked) or 'Nothing'} is no list of kinds of prompts.",
+            f"{','.join(asked)!r} is no list of kinds of prompts.",
             hint=f"Choose from {','.join(KINDS)}.",
         )
     opened: dict[str, Editor] = {}

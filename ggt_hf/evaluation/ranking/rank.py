@@ -44,6 +44,7 @@ from ggt_hf.evaluation.ranking.making import (
 )
 from ggt_hf.evaluation.ranking.votes import Poll, read_poll
 from ggt_hf.evaluation.restorers import Input, Restorer
+from ggt_hf.evaluation.summary import ENOUGH
 from ggt_hf.evaluation.task import Task
 from ggt_hf.metrics import metrics_named
 from ggt_hf.synthesis.prompters import PrompterChoice
@@ -276,7 +277,15 @@ def _notes(
                 f"{row.contestant} made nothing of {row.num_missing} pictures: the input counts."
             )
         if row.twin_of:
-            yield f"{row.contestant} made the same pictures as {row.twin_of}, whose votes it has."
+            yield (
+                f"Of what is voted on, {row.contestant} made the same pictures as {row.twin_of}, "
+                "whose votes it has."
+            )
+    fewest = min(
+        (len(report.cases[t]) for report in reports.values() for t in report.tasks), default=0
+    )
+    if reports and fewest < ENOUGH:
+        yield f"Some scores stand on {fewest} pictures: such intervals are too narrow to believe."
     failed = sum(len(report.failures) for report in reports.values())
     if failed:
         yield f"{failed} pictures could not be scored: the means leave them out."

@@ -34,11 +34,12 @@ CHOICES: tuple[Choice, ...] = get_args(Choice)
 UNDO = "undo"
 """Stands in a line where a rater took the vote back."""
 
-MIN_CHECKS = 5
+MIN_CHECKS = 10
 """Attention checks that a rater must have answered before anything counts."""
 
 MAX_MISSED = 0.1
-"""Share of them that a rater may miss. Who clicks at random passes 5 of 5 once in 32."""
+"""Share of them that a rater may miss: one of ten. Who clicks at random passes once in a hundred
+times with ten checks, and once in three hundred with the twelve of a ballot."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

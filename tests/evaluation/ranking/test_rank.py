@@ -22,6 +22,7 @@ from ggt_hf.evaluation.ranking.tables import to_latex, to_markdown
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.synthesis.editors.offline import ReplayEditor
 from ggt_hf.synthesis.prompters import PrompterChoice
+from tests import accessible
 from tests.evaluation.folders import calls, darker, make_pairs
 from tests.evaluation.ranking.studies import brightener
 from tests.making import encoded, picture
@@ -179,6 +180,20 @@ def test_votes_make_the_fourth_axis_and_twins_share_them(options, tmp_path):
     said = json.loads((out / "ranking.json").read_text())
     assert [r["contestant"] for r in flat] == [r["contestant"] for r in said["standings"]]
     assert {path.name for path in (out / "figures").iterdir()} >= {"ranking.svg", "ranking.png"}
+
+
+@pytest.mark.needs("chromium")
+def test_the_page_sorts_and_everybody_can_use_it(options, tmp_path, browser, page):
+    contestants = contestants_of(["b50", "b10"], BOTH, editors())
+    written = write_ranking(rank(contestants, tmp_path / "out", options))
+    accessible.check_everywhere(browser, written.as_uri())
+    page.goto(written.as_uri())
+    table = page.locator("table.sortable").first
+    table.get_by_role("button", name="PSNR").click()
+    numbers = [float(text) for text in table.locator("td:nth-child(5) > span").all_inner_texts()]
+    assert numbers == sorted(numbers, reverse=True) and len(numbers) == 4
+    table.get_by_role("button", name="PSNR").click()
+    assert table.locator("td:first-child").first.inner_text() == "b10.fixed"
 
 
 def make_outputs(folder: Path) -> Path:

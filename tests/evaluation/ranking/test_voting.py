@@ -18,11 +18,12 @@ from ggt_hf.evaluation.ranking.votes import read_poll
 from ggt_hf.evaluation.ranking.voting import open_voting, ruined
 from ggt_hf.images import decode
 from ggt_hf.quality.review_server import ReviewServer
+from tests import accessible
 from tests.evaluation.ranking.studies import make_versions
 from tests.making import picture
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 NAMES = ["alpha-editor", "beta-editor", "gamma-editor"]
 
@@ -65,7 +66,7 @@ def settled(page: Page) -> None:
 def await_number(page: Page, number: int) -> None:
     from playwright.sync_api import expect
 
-    expect(page.locator("#number")).to_have_text(f"{number} / 11")
+    expect(page.locator("#number")).to_have_text(f"{number} / 18")
 
 
 @pytest.mark.needs("chromium")
@@ -123,8 +124,13 @@ def test_a_whole_ballot_counts(server: ReviewServer, page: Page, out: Path) -> N
     settled(page)
     assert page.locator("#message").inner_text() == "All pairs are decided."
     poll = read_poll(out, read_versions(out)[0])
-    assert [rater.says for rater in poll.raters] == ["counts: 0 of 5 checks missed"]
+    assert [rater.says for rater in poll.raters] == ["counts: 0 of 12 checks missed"]
     assert len(poll.votes) == 6
+
+
+@pytest.mark.needs("chromium")
+def test_everybody_can_vote(server: ReviewServer, browser: Browser) -> None:
+    accessible.check_everywhere(browser, server.url)
 
 
 def get(url: str) -> tuple[bytes, str]:
