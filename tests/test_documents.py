@@ -7,15 +7,19 @@ leaves in the working directory.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 
 import ggt_hf
 from ggt_hf import build_dataset, push_dataset, sample
+from ggt_hf.cli.app import app
 from tests.hub_server.loopback import REPOSITORY, Hub
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -54,10 +58,52 @@ def _indented(code: str) -> str:
     return "".join(f"    {line}\n" if line else "\n" for line in code.splitlines())
 
 
-def test_links_between_documents_lead_somewhere() -> None:
-    for page in [*PAGES, *REPOSITORY.glob("*/README.md"), REPOSITORY / "CONTRIBUTING.md"]:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+DOCUMENTS = [
+    *PAGES,
+    *REPOSITORY.glob("*/README.md"),
+    *REPOSITORY.glob("notebooks/*.ipynb"),
+    *REPOSITORY.glob("ggt_hf/sample/*/README.md"),
+    REPOSITORY / "CONTRIBUTING.md",
+    REPOSITORY / "CHANGELOG.md",
+]
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
+def test_links_between_documents_lead_somewhere(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text()):
+        place = page.parent / target if target else page
+        assert place.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in anchors(place), f"{page.name} links to {target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links, on the Hub and on the site."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    }
+
+
+SHELL = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_the_documents_can_be_typed(page: Path) -> None:
+    for block in SHELL.findall(page.read_text()):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.partition(" > ")[0], comments=True)
+            if words[:1] == ["ggt"] and len(words) > 1 and not words[1].startswith("-"):
+                refuse_unknown([word for word in words[1:] if word != "&"])
+
+
+def refuse_unknown(words: list[str]) -> None:
+    """Fail where the command line does not know a word; nothing is done."""
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    command.make_context("ggt", words)
 
 
 def test_the_api_page_has_every_public_name() -> None:

@@ -90,12 +90,17 @@ def build(  # noqa: PLR0913 - one parameter a flag
 
     Stop it whenever you like: the same command goes on where it stopped.
 
-    \b
-    ggt build photos/ my-pairs --category rain --license CC-BY-4.0
-    ggt build GGT-100K/ ggt-100k --origin generated --license CC-BY-NC-ND-4.0
-    ggt build pairs.jsonl my-pairs --dry-run
-    ggt build photos/ my-pairs --category rain --seekable
-    ggt build ORG/pairs my-pairs --lq-column input --gt-column edited
+    Examples:
+
+      ggt build photos/ my-pairs --category rain --license CC-BY-4.0
+
+      ggt build GGT-100K/ ggt-100k --origin generated --license CC-BY-NC-ND-4.0
+
+      ggt build pairs.jsonl my-pairs --dry-run
+
+      ggt build photos/ my-pairs --category rain --seekable
+
+      ggt build ORG/pairs my-pairs --lq-column input --gt-column edited
     """
     from ggt_hf.data.building.build import build as build_listing
     from ggt_hf.data.building.build import list_pairs, rehearse

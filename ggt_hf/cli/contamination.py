@@ -32,8 +32,9 @@ def index(
 ) -> None:
     """Take the fingerprints of a test set, both sides of each pair: a small file without pixels.
 
-    \b
-    ggt contamination index ORG/test-set test-set.parquet
+    Examples:
+
+      ggt contamination index ORG/test-set test-set.parquet
     """
     from ggt_hf.quality.contamination import build_index
     from ggt_hf.quality.pictures import pictures_of
@@ -72,9 +73,11 @@ def check(
 
     Exit code 1 when there are any, or when a picture could not be looked at.
 
-    \b
-    ggt contamination check photos/ test-set.parquet
-    ggt contamination check ORG/training-set test-set.parquet --json
+    Examples:
+
+      ggt contamination check photos/ test-set.parquet
+
+      ggt contamination check ORG/training-set test-set.parquet --json
     """
     from ggt_hf.quality.contamination import check as check_pictures
     from ggt_hf.quality.fingerprint_index import FingerprintIndex

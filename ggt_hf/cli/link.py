@@ -41,13 +41,13 @@ def link(
 
     Delete the folder ggt-100k to unlink.
 
-    [bold]Examples[/bold]
+    Examples:
 
-    ggt link --to ORG/ggt-100k
+      ggt link --to ORG/ggt-100k
 
-    ggt link experiments --to data/ggt-100k
+      ggt link experiments --to data/ggt-100k
 
-    ggt link --everywhere --to ORG/ggt-100k --revision v1.0
+      ggt link --everywhere --to ORG/ggt-100k --revision v1.0
     """
     from ggt_hf.data.loading.bare_name import BARE_NAME, everywhere_folder
     from ggt_hf.data.loading.location import Location

@@ -143,11 +143,15 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     Says first what it will cost, and stops at the cap. Stop it whenever you like: the same command
     goes on where it stopped, and asks again only for what failed.
 
-    \b
-    ggt synth photos/ made --editor embedded
-    ggt synth photos/ made --editor nano-banana-2 --prompts prompts.jsonl --max-cost 50
-    ggt synth photos/ made --editor Qwen/Qwen-Image-Edit-2509 --set num_inference_steps=20
-    ggt synth photos/ made --editor replay:outputs/ --category rain
+    Examples:
+
+      ggt synth photos/ made --editor embedded
+
+      ggt synth photos/ made --editor nano-banana-2 --prompts prompts.jsonl --max-cost 50
+
+      ggt synth photos/ made --editor Qwen/Qwen-Image-Edit-2509 --set num_inference_steps=20
+
+      ggt synth photos/ made --editor replay:outputs/ --category rain
     """
     from ggt_hf.restoration.editor import open_editor
     from ggt_hf.synthesis.budget import cap
