@@ -25,6 +25,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
 from ggt_hf.data.building.seekable import find_jpegtran
 from ggt_hf.data.reading.reader import open_dataset
+from ggt_hf.data.regions import decode as decode_module
+from ggt_hf.data.regions.turbojpeg import library
 from ggt_hf.data.streaming.batches import PairSample, PairSource, Slots
 from ggt_hf.data.streaming.pairs import open_pairs
 from ggt_hf.data.streaming.stream import PairStream
@@ -149,6 +151,15 @@ def ours(kind: str, job: Job) -> Batches:
     return iter(PairStream(source, batch_size=BATCH, threads=job.workers))
 
 
+def ordinary(job: Job, *, turbo: bool) -> Batches:
+    """Ours with libjpeg-turbo 3, where it is, or as if it were nowhere."""
+    if not turbo:
+        decode_module.library = lambda: None  # in this contender's own process
+    elif library() is None or not pairs(job.root)[0][0].startswith(b"\xff\xd8"):
+        raise NotRunError("it would be the same as without")
+    return ours("ordinary", job)
+
+
 def loose_files(job: Job) -> Batches:
     rows = LooseFiles(job)
     return batches(rows, job, sampler=RandomSampler(rows, replacement=True, num_samples=ENDLESS))
@@ -252,16 +263,17 @@ def dali_regions(job: Job) -> Batches:
 
 def physical_limit(job: Job) -> Batches:
     """Decode JPEGs made beforehand, of nothing but the MCUs that a crop touches."""
+    crops = itertools.cycle(touched(job.root, job.crop))
     with ThreadPoolExecutor(job.workers) as pool:
         while True:
-            yield list(pool.map(simplejpeg.decode_jpeg, touched(job.root, job.crop)))
+            yield list(pool.map(simplejpeg.decode_jpeg, itertools.islice(crops, 2 * BATCH)))
 
 
 @cache
 def touched(root: Path, crop: int) -> list[bytes]:
-    """JPEGs of the MCUs under a crop of 16 pairs."""
+    """JPEGs of the MCUs under a crop of each pair."""
     made, chance = [], random.Random(0)
-    for pair in pairs(root)[:BATCH]:
+    for pair in pairs(root):
         x, y = (chance.randint(0, 1024 - crop) for _ in range(2))
         command = [find_jpegtran(), "-copy", "none", "-crop", f"{crop}x{crop}+{x}+{y}"]
         if not pair[0].startswith(b"\xff\xd8"):
@@ -278,7 +290,8 @@ def pairs(root: Path) -> list[Encoded]:
 
 CONTENDERS: dict[str, Callable[[Job], Batches]] = {
     "ggt_hf, seekable shards": partial(ours, "seekable"),
-    "ggt_hf, ordinary shards": partial(ours, "ordinary"),
+    "ggt_hf, ordinary shards": partial(ordinary, turbo=False),
+    "ggt_hf, ordinary shards, libjpeg-turbo 3": partial(ordinary, turbo=True),
     "DALI (CPU, region)": dali_regions,
     "mosaicml-streaming": mosaicml_streaming,
     "litdata": litdata_stream,
