@@ -140,6 +140,16 @@ def _tools() -> Iterator[Finding]:
             yield _found("tools", tool, use)
         else:
             yield _found("tools", tool, f"not found: it {use}", "off")
+    yield _turbo()
+
+
+def _turbo() -> Finding:
+    from ggt_hf.data.regions.turbojpeg import library
+
+    use = "decodes the crops of ordinary JPEGs in about half the time"
+    if library():
+        return _found("tools", "libjpeg-turbo 3", use)
+    return _found("tools", "libjpeg-turbo 3", f"not found: it {use}", "off")
 
 
 # The machine and the Hub
