@@ -177,14 +177,9 @@ def datasets_stream(job: Job) -> Batches:
 def webdataset_stream(job: Job) -> Batches:
     import webdataset
 
-    rows = webdataset.WebDataset(job.tars, shardshuffle=100).repeat().shuffle(SHUFFLED)
-    crops = rows.map(lambda row: cropped((row["lq"], row["gt"]), job.crop))
-    made = crops.batched(BATCH, collation_fn=stacked, partial=False)
-    return iter(
-        webdataset.WebLoader(
-            made, batch_size=None, num_workers=job.workers, multiprocessing_context="fork"
-        )
-    )
+    rows = webdataset.WebDataset(job.tars, shardshuffle=100).shuffle(SHUFFLED)
+    # Not `repeat`, which begins a batch anew with every epoch and drops what is left of the last.
+    return batches(Crops(rows, lambda row: (row["lq"], row["gt"]), job.crop), job)
 
 
 def mosaicml_streaming(job: Job) -> Batches:
