@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -34,26 +33,15 @@ class _Rectangle(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_int) for name in ("x", "y", "w", "h"))
 
 
-_WHOLE = _Rectangle()
-
-
-class _Decompressor:
-    """What libjpeg-turbo works with; for one thread at a time."""
-
-    def __init__(self, turbo: ctypes.CDLL) -> None:
-        self.turbo = turbo
-        self.handle = turbo.tj3Init(_DECOMPRESS)
-
-    def __del__(self) -> None:
-        if self.handle:
-            self.turbo.tj3Destroy(self.handle)
-
-
-class _OfThread(threading.local):
-    decompressor: _Decompressor | None = None
-
-
-_of_thread = _OfThread()
+_POINTER, _SIZE, _INT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+_SIGNATURES = {
+    "tj3Init": (_POINTER, (_INT,)),
+    "tj3Destroy": (None, (_POINTER,)),
+    "tj3SetCroppingRegion": (_INT, (_POINTER, _Rectangle)),
+    "tj3DecompressHeader": (_INT, (_POINTER, ctypes.c_char_p, _SIZE)),
+    "tj3Decompress8": (_INT, (_POINTER, ctypes.c_char_p, _SIZE, _POINTER, _INT, _INT)),
+    "tj3GetErrorStr": (ctypes.c_char_p, (_POINTER,)),
+}
 
 
 @cache
@@ -71,17 +59,6 @@ def library() -> ctypes.CDLL | None:
     return None
 
 
-_POINTER, _SIZE, _INT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-_SIGNATURES = {
-    "tj3Init": (_POINTER, (_INT,)),
-    "tj3Destroy": (None, (_POINTER,)),
-    "tj3SetCroppingRegion": (_INT, (_POINTER, _Rectangle)),
-    "tj3DecompressHeader": (_INT, (_POINTER, ctypes.c_char_p, _SIZE)),
-    "tj3Decompress8": (_INT, (_POINTER, ctypes.c_char_p, _SIZE, _POINTER, _INT, _INT)),
-    "tj3GetErrorStr": (ctypes.c_char_p, (_POINTER,)),
-}
-
-
 def decode_rectangle(jpeg: bytes, x: int, y: int, out: NDArray[np.uint8]) -> str:
     """Decode the rectangle at (x, y) of a JPEG into `out`, outside of Python's global lock.
 
@@ -97,13 +74,15 @@ def decode_rectangle(jpeg: bytes, x: int, y: int, out: NDArray[np.uint8]) -> str
     turbo = library()
     if turbo is None:
         return "there is no libjpeg-turbo 3"
-    made = _of_thread.decompressor = _of_thread.decompressor or _Decompressor(turbo)
-    handle = made.handle
     height, width, _ = out.shape
-    turbo.tj3SetCroppingRegion(handle, _WHOLE)  # the last picture's may leave this one
-    failed = (
-        turbo.tj3DecompressHeader(handle, jpeg, len(jpeg))
-        or turbo.tj3SetCroppingRegion(handle, _Rectangle(x, y, width, height))
-        or turbo.tj3Decompress8(handle, jpeg, len(jpeg), out.ctypes.data, out.strides[0], _RGB)
-    )
-    return turbo.tj3GetErrorStr(handle).decode(errors="replace") if failed else ""
+    # Anew each time, in microseconds: it would remember tables, and what was wrong with a picture.
+    handle = turbo.tj3Init(_DECOMPRESS)
+    try:
+        failed = (
+            turbo.tj3DecompressHeader(handle, jpeg, len(jpeg))
+            or turbo.tj3SetCroppingRegion(handle, _Rectangle(x, y, width, height))
+            or turbo.tj3Decompress8(handle, jpeg, len(jpeg), out.ctypes.data, out.strides[0], _RGB)
+        )
+        return (turbo.tj3GetErrorStr(handle).decode(errors="replace") or "?") if failed else ""
+    finally:
+        turbo.tj3Destroy(handle)
