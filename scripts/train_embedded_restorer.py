@@ -16,7 +16,7 @@ optimizer, the restorer learns when to do little. What ships was made by
         --error squared --doubt 6 --memory 100
     python scripts/train_embedded_restorer.py PHOTOS_DIR CALM --settle --steps 10300 \\
         --rate 6e-4 --decay 0
-    python scripts/blend_restorers.py BOLD/restorer CALM/restorer BLENDED --share 0.7
+    python scripts/blend_restorers.py BOLD/restorer CALM/restorer BLENDED --share 0.6 --doubt 3
 
 It ends with OUT_DIR/restorer, a pipeline in diffusers' layout, for
 scripts/measure_embedded_restorer.py.
