@@ -35,8 +35,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from restorer_pairs import clean_pairs, psnr, split_photographs, ssim, validation_pairs
-from restorer_sources import learning_pairs, settling_pairs
+from restorer_pairs import psnr, split_photographs, ssim, validation_pairs
+from restorer_sources import clean_pairs, learning_pairs, settling_pairs
 from torch import Tensor
 
 from ggt_hf.data.streaming.batches import PairBatch
