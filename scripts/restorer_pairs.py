@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from restorer_tones import retouch_widely
 from torch import Tensor
 
 from ggt_hf import sample
@@ -95,21 +94,3 @@ def validation_pairs(paths: Sequence[Path], side: int = 256) -> dict[str, tuple[
         lq, gt = (torch.from_numpy(np.stack(s)).permute(0, 3, 1, 2) / 255 for s in sides)
         pairs[category] = lq, gt
     return pairs
-
-
-def clean_pairs(paths: Sequence[Path], side: int = 256) -> tuple[Tensor, Tensor]:
-    """Return (lq, gt) in [0, 1], ``(B, 3, side, side)``: originals in all kinds of tones.
-
-    What was done to them is a copy's compression, and every third is blurred or noisy a little.
-    """
-    sides: tuple[list[Any], list[Any]] = ([], [])
-    for number, path in enumerate([*paths, *paths, *paths]):
-        whole = decode(path.read_bytes(), path.name)
-        top, left = (whole.shape[0] - side) // 2, (whole.shape[1] - side) // 2
-        gt = np.ascontiguousarray(whole[top : top + side, left : left + side])
-        gt = retouch_widely(gt, 9100 + number)
-        severity = 0.15 if number % 3 == 0 else 0.01
-        sides[0].append(degrade(gt, "mixed", seed=9100 + number, severity=severity).lq)
-        sides[1].append(gt)
-    lq, gt = (torch.from_numpy(np.stack(s)).permute(0, 3, 1, 2) / 255 for s in sides)
-    return lq, gt

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from restorer_tones import retouch, retouch_plain, retouch_widely
+from torch import Tensor
 
 from ggt_hf.data.streaming.batches import PairSample, PairSource, Slots
 from ggt_hf.data.streaming.mixing import Mix
 from ggt_hf.data.streaming.order import salt
 from ggt_hf.data.streaming.simulated import SimulatedPairs
 from ggt_hf.data.streaming.transforms import RandomGeometry
+from ggt_hf.degradation import degrade
+from ggt_hf.images import decode
 from ggt_hf.records import DEGRADATIONS
 
 KEPT_TONES = ("mixed", "rain", "snow")
@@ -115,3 +120,21 @@ class NearlyClean:
         share = np.float32(max(0.0, rng.uniform(-0.5, 0.5)))
         lq = pair.gt + share * (pair.lq.astype(np.float32) - pair.gt)
         return PairSample(key=pair.key, lq=lq.round().astype(np.uint8), gt=pair.gt)
+
+
+def clean_pairs(paths: Sequence[Path], side: int = 256) -> tuple[Tensor, Tensor]:
+    """Return (lq, gt) in [0, 1], ``(B, 3, side, side)``: originals in all kinds of tones.
+
+    What was done to them is a copy's compression, and every third is blurred or noisy a little.
+    """
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    for number, path in enumerate([*paths, *paths, *paths]):
+        whole = decode(path.read_bytes(), path.name)
+        top, left = (whole.shape[0] - side) // 2, (whole.shape[1] - side) // 2
+        gt = np.ascontiguousarray(whole[top : top + side, left : left + side])
+        gt = retouch_widely(gt, 9100 + number)
+        severity = 0.15 if number % 3 == 0 else 0.01
+        sides[0].append(degrade(gt, "mixed", seed=9100 + number, severity=severity).lq)
+        sides[1].append(gt)
+    lq, gt = (torch.from_numpy(np.stack(s)).permute(0, 3, 1, 2) / 255 for s in sides)
+    return lq, gt

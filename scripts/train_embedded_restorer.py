@@ -7,11 +7,16 @@ sample's test pairs, and one in six by a hash of its name, never train: half of 
 validation, which is shown on the way, the others for scripts/measure_embedded_restorer.py.
 
 The same command resumes where OUT_DIR/checkpoint.pt stands, exactly: weights, optimizer, average
-and data. It learns in two phases, first to restore, then (`--settle`, other data and a fresh
-optimizer) when to do little. What ships was made by
+and data. More steps go on from there too, and so does `--settle`: with other data and a fresh
+optimizer, the restorer learns when to do little. What ships was made by
 
-    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --steps 7500
-    python scripts/train_embedded_restorer.py PHOTOS_DIR OUT_DIR --settle --steps 12000 --rate 6e-4
+    python scripts/train_embedded_restorer.py PHOTOS_DIR BOLD --steps 7500
+    cp -r BOLD CALM
+    python scripts/train_embedded_restorer.py PHOTOS_DIR BOLD --steps 8000 --rate 1.6e-3 \\
+        --error squared --doubt 6 --memory 100
+    python scripts/train_embedded_restorer.py PHOTOS_DIR CALM --settle --steps 10300 \\
+        --rate 6e-4 --decay 0
+    python scripts/blend_restorers.py BOLD/restorer CALM/restorer BLENDED --share 0.6 --doubt 3
 
 It ends with OUT_DIR/restorer, a pipeline in diffusers' layout, for
 scripts/measure_embedded_restorer.py.
@@ -30,8 +35,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from restorer_pairs import clean_pairs, psnr, split_photographs, ssim, validation_pairs
-from restorer_sources import learning_pairs, settling_pairs
+from restorer_pairs import psnr, split_photographs, ssim, validation_pairs
+from restorer_sources import clean_pairs, learning_pairs, settling_pairs
 from torch import Tensor
 
 from ggt_hf.data.streaming.batches import PairBatch
@@ -68,7 +73,6 @@ class Trainer:
         self.validation = validation_pairs(split.validation)
         self.clean = clean_pairs(split.validation)
         self.step, self.begun, self.lines = 0, 0, list[dict[str, Any]]()
-        self.learnt: dict[str, Tensor] | None = None
         self.photographs = {name: len(paths) for name, paths in vars(split).items()}
         print(self.photographs)
 
@@ -113,7 +117,7 @@ class Trainer:
         # The mixed ones have the tones that they should have: they teach to let them be in doubt.
         weights = torch.where(kinds == DEGRADATIONS.index("mixed"), self.arguments.doubt, 1.0)
         weights[kinds == len(DEGRADATIONS)] = self.arguments.clean
-        log_error = log_squared if self.arguments.settle else log_absolute
+        log_error = settled if self.arguments.settle else ERRORS[self.arguments.error]
         losses = objective(lit.float(), residual.float(), gt, log_error)
         small_lq, small_gt = thumbnail(whole_lq), thumbnail(whole_gt)
         toned = self.restorer.tone(small_lq, context.float())
@@ -173,7 +177,6 @@ class Trainer:
             "step": self.step,
             "begun": self.begun,
             "settle": self.arguments.settle,
-            "learnt": self.learnt,
             "lines": self.lines,
         }
         torch.save(state, out / "checkpoint.partial")
@@ -186,9 +189,7 @@ class Trainer:
         self.restorer.load_state_dict(state["restorer"])
         self.average.load_state_dict(state["average"])
         self.step, self.begun, self.lines = state["step"], state["step"], state["lines"]
-        self.learnt = state["average"]
         if state["settle"] == self.arguments.settle:
-            self.learnt = state["learnt"]
             self.judge.load_state_dict(state["judge"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.stream.load_state_dict(state["data"])
@@ -198,12 +199,6 @@ class Trainer:
     def _finish(self, out: Path) -> None:
         from ggt_hf.restoration.pipelines.one_step import OneStepRestorationPipeline
 
-        if self.learnt is not None:
-            kept = {
-                name: torch.lerp(weights, self.learnt[name], self.arguments.keep)
-                for name, weights in self.average.state_dict().items()
-            }
-            self.average.load_state_dict(kept)
         pipeline = OneStepRestorationPipeline(self.average.to(torch.float16))
         pipeline.save_pretrained(out / "restorer")
         facts = {
@@ -212,8 +207,8 @@ class Trainer:
             "begun": self.begun,
         }
         told = (
-            "settle", "keep", "steps", "rate", "doubt", "clean", "memory", "turns", "patches",
-            "picture", "patch", "seed",
+            "settle", "steps", "rate", "decay", "error", "doubt", "clean", "memory", "turns",
+            "patches", "picture", "patch", "seed",
         )  # fmt: skip
         facts |= {name: getattr(self.arguments, name) for name in told}
         (out / "restorer" / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
@@ -252,12 +247,19 @@ def log_absolute(error: Tensor) -> Tensor:
     return ((error.square() + 1e-6).sqrt().mean((1, 2, 3)) + 1e-3).log()
 
 
-def log_squared(error: Tensor) -> Tensor:
-    """Return the logarithm of each picture's root mean square error, ``(B,)``: what PSNR counts.
+def log_squared(error: Tensor, floor: float = 1e-6) -> Tensor:
+    """Return the logarithm of each picture's root mean square error, ``(B,)``: what PSNR counts."""
+    return 0.5 * (error.square().mean((1, 2, 3)) + floor).log()
 
-    Below 40 dB, that is: nearer than that, a picture that should be left alone is as good.
-    """
-    return 0.5 * (error.square().mean((1, 2, 3)) + 1e-4).log()
+
+def settled(error: Tensor) -> Tensor:
+    """Do as `log_squared`, up to 40 dB: nearer than that is as good, where all should be left."""
+    return log_squared(error, floor=1e-4)
+
+
+ERRORS = {"absolute": log_absolute, "squared": log_squared}
+"""Names of `--error`, before `--settle`. The first learns better, from streaks and scratches above
+all; the second punishes what is boldly wrong."""
 
 
 DARKENED = 10.0
@@ -318,10 +320,7 @@ def main() -> None:
     )
     parser.add_argument("--turns", type=int, default=1, help="pictures of each category a step")
     parser.add_argument("--settle", action="store_true", help="learn when to do little")
-    parser.add_argument(
-        "--keep", type=float, default=0.0,
-        help="share of what was learnt before --settle in the weights written (%(default)s)",
-    )  # fmt: skip
+    parser.add_argument("--error", choices=ERRORS, default="absolute")
     parser.add_argument(
         "--doubt", type=float, default=1.5, help="weight of the mixed (%(default)s)"
     )

@@ -39,6 +39,7 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
         channels: features at 1/2, 1/4, 1/8, ... of the resolution; at least four levels.
         blocks: gated blocks at each level; those above the last come twice, down and up.
         context_channels: numbers that describe the whole picture.
+        doubt: size of a colour change that is half believed, as a share of white; 0 believes all.
     """
 
     _supports_gradient_checkpointing = False
@@ -49,6 +50,7 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
         channels: Sequence[int] = (24, 48, 72, 96),
         blocks: Sequence[int] = (1, 2, 2, 3),
         context_channels: int = 64,
+        doubt: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if len(channels) != len(blocks) or len(channels) < 4:
@@ -57,7 +59,7 @@ class OneStepRestorer(ModelMixin, ConfigMixin):  # type: ignore[misc]  # the bas
                 f"{list(channels)} and {list(blocks)}"
             )
         self.context_encoder = ContextEncoder(context_channels)
-        self.tone = Tone(context_channels)
+        self.tone = Tone(context_channels, doubt)
         self.stem = nn.Conv2d(24, channels[0], 3, padding=1)
         self.down_stages = nn.ModuleList(
             Stage(wide, count, context_channels)
@@ -183,10 +185,15 @@ def _spread(small: Tensor) -> Tensor:
 class Tone(nn.Module):
     """One colour transform of the whole picture: exposure, and a 3 x 9 matrix over ``x``, ``x^2``
     and ``sqrt x``.
+
+    Where the tones are right already, what a context says of them is its error. So a change is
+    shrunk the more, the smaller it is, as Wiener's filter does it: by ``m^2 / (m^2 + doubt^2)``,
+    with ``m`` its root mean square over a lattice of colours, the same for all tiles.
     """
 
-    def __init__(self, context_channels: int) -> None:
+    def __init__(self, context_channels: int, doubt: float) -> None:
         super().__init__()
+        self._doubt = doubt
         self.coefficients = nn.Sequential(
             nn.Linear(context_channels, 64), nn.GELU(), _silent(nn.Linear(64, 31))
         )
@@ -194,6 +201,16 @@ class Tone(nn.Module):
     def forward(self, picture: Tensor, context: Tensor) -> Tensor:
         """Return `picture` ``(B, 3, H, W)`` in other tones."""
         numbers = self.coefficients(context).to(picture.dtype)
+        toned = self._applied(picture, numbers)
+        if not self._doubt:
+            return toned
+        steps = torch.tensor((0.2, 0.5, 0.8), dtype=picture.dtype, device=picture.device)
+        lattice = torch.cartesian_prod(steps, steps, steps).T.reshape(1, 3, 9, 3)
+        change = self._applied(lattice.expand(len(context), -1, -1, -1), numbers) - lattice
+        size = change.square().mean((1, 2, 3), keepdim=True)
+        return picture + (toned - picture) * (size / (size + self._doubt**2))
+
+    def _applied(self, picture: Tensor, numbers: Tensor) -> Tensor:
         matrix, offset = numbers[:, :27].view(-1, 3, 9), numbers[:, 27:30]
         exposure = numbers[:, 30].clamp(max=3).exp()
         powers = torch.cat([picture, picture.square(), (picture.clamp(0) + 1e-3).sqrt()], 1)

@@ -56,9 +56,7 @@ def test_it_beats_its_input_on_the_sample_s_test_pairs(
             )
     assert sorted(gains) == sorted(DEGRADATIONS)
     for category, rows in gains.items():
-        # The mixed ones are level in PSNR, as the card says.
-        least = (-0.1, 0) if category == "mixed" else (0, 0)
-        assert (np.mean(rows, axis=0) > least).all(), (category, rows)
+        assert (np.mean(rows, axis=0) > 0).all(), (category, rows)
 
 
 def floats(path: Path) -> torch.Tensor:
@@ -67,15 +65,28 @@ def floats(path: Path) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("form", ["input", "classical"])
-def test_it_was_measured_to_beat_both_but_for_mixed_psnr(form: str) -> None:
+def test_it_was_measured_to_beat_both(form: str) -> None:
     measured = json.loads((embedded_folder() / "measured.json").read_text())["held_out"]
     card = (embedded_folder() / "README.md").read_text(encoding="utf-8")
     for category in DEGRADATIONS:
         ours, theirs = measured[category]["embedded"], measured[category][form]
-        level = 0.02 if (category, form) == ("mixed", "input") else 0
-        assert ours["psnr"] > theirs["psnr"] - level, category
-        assert ours["ssim"] > theirs["ssim"], category
+        for score in ("psnr", "ssim"):
+            assert ours[score] > theirs[score], (category, score)
         assert f"**{ours['psnr']:.2f} / {ours['ssim']:.3f}**" in card
+
+
+def test_it_darkens_no_really_degraded_photograph_much(
+    restorer: OneStepRestorationPipeline,
+) -> None:
+    for photograph in sample.real_photographs():
+        given = decode(photograph.path.read_bytes(), photograph.key)
+        made = np.asarray(restorer(given).images[0])
+        share = 0.6 if photograph.key in UNSURE else 0.85
+        assert made.mean() > share * given.mean(), photograph.key
+
+
+UNSURE = ("clock-motion",)
+"""All grey and out of focus: it could as well be mist."""
 
 
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (37, 211), (300, 17)])

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from ggt_hf.restoration import network
-from ggt_hf.restoration.network import details, thumbnail
+from ggt_hf.restoration.network import Tone, details, thumbnail
 from tests.restoration.restorers import tiny_network
 
 
@@ -45,3 +45,15 @@ def test_half_precision_runs() -> None:
     made = tiny_network().to(torch.bfloat16)
     pixels = torch.rand(1, 3, 32, 48, dtype=torch.bfloat16)
     assert made(pixels).isfinite().all()
+
+
+def test_a_change_of_colour_is_believed_by_its_size() -> None:
+    sure, unsure = Tone(8, doubt=0), Tone(8, doubt=0.02)
+    unsure.load_state_dict(sure.state_dict())
+    given, context = torch.rand(1, 3, 16, 16), torch.rand(1, 8)
+    for offset, believed in ((0.001, 0.0025), (0.02, 0.5), (0.4, 0.9975)):
+        for tone in (sure, unsure):
+            with torch.no_grad():
+                tone.coefficients[-1].bias[27:30] = offset
+        whole, part = (tone(given, context) - given for tone in (sure, unsure))
+        torch.testing.assert_close(part, believed * whole, rtol=2e-3, atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,23 +80,28 @@ def test_what_was_trained_becomes_a_folder_that_can_be_shipped(
     photos: Path, tmp_path: Path
 ) -> None:
     out, shipped = tmp_path / "out", tmp_path / "shipped"
-    assert train(photos, out).wait() == 0
-    learnt = state_of(out)
-    assert train(photos, out, "--settle", "--steps", "8").wait() == 0
-    settled = state_of(out)
-    assert (learnt["step"], settled["step"], settled["begun"]) == (6, 8, 6)
-    options = ["--restorer", out / "restorer", "--out", shipped, "--side", "64"]
+    bold, calm = tmp_path / "bold", tmp_path / "calm"
+    assert train(photos, bold).wait() == 0
+    shutil.copytree(bold, calm)
+    assert train(photos, calm, "--settle", "--steps", "8", "--decay", "0").wait() == 0
+    settled = state_of(calm)
+    assert (state_of(bold)["step"], settled["step"], settled["begun"]) == (6, 8, 6)
+    folders = [bold / "restorer", calm / "restorer"]
+    assert start("blend_restorers.py", *folders, out, "--share", "0.25").wait() == 0
+    options = ["--restorer", out, "--out", shipped, "--side", "64"]
     assert start("measure_embedded_restorer.py", photos, *options).wait() == 0
-    assert (shipped / WEIGHTS).read_bytes() == (out / "restorer" / WEIGHTS).read_bytes()
-    network = load_restorer(shipped, device="cpu").restorer
+    assert (shipped / WEIGHTS).read_bytes() == (out / WEIGHTS).read_bytes()
+    states = [load_restorer(f, device="cpu").restorer.state_dict() for f in (*folders, shipped)]
     for name, weights in settled["average"].items():
-        assert torch.equal(network.state_dict()[name], weights.half().float()), name
+        assert torch.equal(states[1][name], weights.half().float()), name
+        blended = torch.lerp(states[0][name], states[1][name], 0.25)
+        assert torch.equal(states[2][name], blended.half().float()), name
     # What ships has the same files, and its card tells what was measured.
     assert sorted(names(shipped)) == sorted(names(embedded_folder()))
     card = (shipped / "README.md").read_text(encoding="utf-8")
     for numbers in json.loads((shipped / "measured.json").read_text())["held_out"].values():
         assert f"{numbers['classical']['psnr']:.2f}" in card
-    assert "--settle --steps 8" in card
+    assert "--settle --steps 8" in card and "--share 0.25" in card
 
 
 def state_of(out: Path) -> dict[str, Any]:
