@@ -28,7 +28,7 @@ from ggt_hf.evaluation.ranking.page import write_ranking
 from ggt_hf.evaluation.ranking.panel import Manner, SimulatedRater, simulate_panel
 from ggt_hf.evaluation.ranking.rank import RankOptions, rank, read_versions
 from ggt_hf.evaluation.ranking.tables import to_markdown
-from ggt_hf.evaluation.ranking.votes import wins_of
+from ggt_hf.evaluation.ranking.votes import outcomes_of, wins_of
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.images import decode, encode_png
 from ggt_hf.restoration.editor import open_editor
@@ -105,7 +105,7 @@ def run(out: Path, judge: str) -> None:
     found = rank(contestants, folder, options)
     print(to_markdown(found))
     names = list(LIKED)
-    strengths = fit(wins_of(found.poll.votes, names))
+    strengths = fit(wins_of(outcomes_of(found.poll.votes, names), len(names)))
     print("| contestant | given | found, with standard error |\n|---|---|---|")
     for name, value, error in zip(names, strengths.values, strengths.deviations, strict=True):
         print(f"| {name} | {LIKED[name]:+.2f} | {value:+.2f} ± {error:.2f} |")

@@ -78,7 +78,7 @@ def croissant(
 
 
 @card.command("benchmark")
-def benchmark(
+def benchmark_file(
     folder: Annotated[Path, typer.Argument(help="A complete dataset.", show_default=False)],
     task: Annotated[
         str | None, typer.Option(help="A task of ggt eval, for its title, words and metrics.")
@@ -123,6 +123,10 @@ def results(
     model: Annotated[
         str, typer.Argument(help="The model's folder, or ORG/NAME.", show_default=False)
     ],
+    benchmark: Annotated[
+        str | None,
+        typer.Option(help="ORG/NAME of the dataset whose leaderboard the run's task is for."),
+    ] = None,
     create_pr: Annotated[
         bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")
     ] = False,
@@ -146,10 +150,12 @@ def results(
 
     output = Output(quiet=quiet)
     if Path(model).is_dir():
-        for path in write_results(run, restorer, Path(model)):
+        for path in write_results(run, restorer, Path(model), benchmark=benchmark):
             output.remark(f"Wrote {path}.")
     elif model.count("/") == 1 and not model.startswith((".", "/", "~")):
-        url = publish_results(run, restorer, model, token=token, create_pr=create_pr)
+        url = publish_results(
+            run, restorer, model, benchmark=benchmark, token=token, create_pr=create_pr
+        )
         output.result({"url": url}, url)
     else:
         raise UsageError(f"There is no folder {model}.", hint="Give a model's folder or ORG/NAME.")

@@ -159,7 +159,9 @@ def _of_judge(report: BenchmarkReport) -> str:
     if report.calibration is None:
         return ""
     tried = "; ".join(str(ranking) for ranking in report.calibration.kinds)
-    unsaid = f" It could not say of {report.num_unsaid} pictures." if report.num_unsaid else ""
+    unsaid = (
+        f" Pictures of which it could not say: {report.num_unsaid}." if report.num_unsaid else ""
+    )
     return f" The judge was tried on planted faults: {tried}.{unsaid}"
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ggt_hf.errors import FormatError
+from ggt_hf.errors import FormatError, UsageError
 from ggt_hf.evaluation.claims import DIGITS, Claim, claims_of, write_claims
 from ggt_hf.hub.refusals import persist
 from ggt_hf.metrics import metric
@@ -26,16 +27,25 @@ OURS = "ggt"
 """What the datasets of our results are called where the Hub has none of theirs."""
 
 
-def write_results(run: Path, restorer: str, folder: Path) -> list[Path]:
+def write_results(
+    run: Path, restorer: str, folder: Path, *, benchmark: str | None = None
+) -> list[Path]:
     """Write what a run says of a restorer into the restorer's own folder; return the files.
 
     Results of other tasks and by other means, which the card has, stay.
 
+    Args:
+        run: the run's folder.
+        restorer: its name in the run.
+        folder: the model's.
+        benchmark: ``ORG/NAME`` of the dataset whose leaderboard the run's one task is for;
+            ``None`` = as the task says.
+
     Raises:
         FormatError: the run is not finished, or the card's metadata cannot be read.
-        UsageError: the run has no such restorer.
+        UsageError: the run has no such restorer, or several tasks and one benchmark.
     """
-    claims = claims_of(run, restorer)
+    claims = _claims(run, restorer, benchmark)
     card = read_card(folder) or _new_card(restorer)
     data: Any = card.data  # typed as what all cards have; this is a model's
     kept = [one for one in (data.eval_results or []) if not _is_of(one, claims)]
@@ -52,11 +62,24 @@ def write_results(run: Path, restorer: str, folder: Path) -> list[Path]:
     return files
 
 
+def _claims(run: Path, restorer: str, benchmark: str | None) -> list[Claim]:
+    claims = claims_of(run, restorer)
+    if benchmark is None:
+        return claims
+    if len(claims) != 1:
+        raise UsageError(
+            f"{run} has {len(claims)} tasks, and {benchmark} is one benchmark.",
+            hint="Evaluate that benchmark alone, in a run of its own.",
+        )
+    return [replace(claims[0], dataset_id=benchmark)]
+
+
 def publish_results(
     run: Path,
     restorer: str,
     repo_id: str,
     *,
+    benchmark: str | None = None,
     token: str | None = None,
     create_pr: bool = False,
 ) -> str:
@@ -93,7 +116,7 @@ def publish_results(
             return str(made.pr_url or made.commit_url)
 
         persist(fetch, repo=repo_id, doing="reading its card", token=token)
-        files = write_results(run, restorer, folder)
+        files = write_results(run, restorer, folder, benchmark=benchmark)
         tasks = [claim.task for claim in claims_of(run, restorer)]
         return persist(commit, repo=repo_id, doing="committing scores", token=token)
 

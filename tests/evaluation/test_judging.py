@@ -123,7 +123,7 @@ def test_what_a_judge_cannot_say_is_counted_and_not_made_up(judge, pairs, tmp_pa
     ]
     assert said == 5
     page = write_report(report).read_text()
-    assert "It could not say of 1 pictures" in page and "VLM-R" in page
+    assert "of which it could not say: 1" in page and "VLM-R" in page
 
 
 def test_a_page_stands_even_where_the_judge_says_nothing(judge, pairs, tmp_path, monkeypatch):

@@ -14,11 +14,13 @@ from ggt_hf.cli.app import app
 from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.data.validation import validate
 from ggt_hf.errors import FormatError, UsageError
+from ggt_hf.evaluation.benchmark import Settings, run_benchmark
 from ggt_hf.evaluation.claims import Claim
-from ggt_hf.evaluation.task import named_task
+from ggt_hf.evaluation.task import named_task, task_of
 from ggt_hf.hub.benchmark import EVAL_PATH, benchmark_of, parse_benchmark, write_benchmark
 from ggt_hf.hub.push import push_dataset
-from ggt_hf.hub.results import leaderboard_entries
+from ggt_hf.hub.results import leaderboard_entries, write_results
+from tests.evaluation.folders import Brighter, make_pairs
 from tests.hub.datasets_here import REPO, tree
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
@@ -59,6 +61,21 @@ def test_results_of_models_name_the_benchmark_s_tasks(folder):
     entries = parse_eval_result_entries(yaml.safe_load(written))
     assert [entry.task_id for entry in entries] == [task[0] for task in made.tasks]
     assert {entry.dataset_id for entry in entries} == {REPO}
+
+
+def test_a_run_on_one_s_own_benchmark_feeds_its_leaderboard(tmp_path):
+    pairs = make_pairs(tmp_path / "pairs", 2)
+    settings = Settings(metrics=("psnr_y",), quiet=True, num_workers=1)
+    run_benchmark([Brighter()], [task_of(str(pairs))], tmp_path / "run", settings)
+    (tmp_path / "model").mkdir()
+    write_results(tmp_path / "run", "brighter", tmp_path / "model", benchmark=REPO)
+    [path] = (tmp_path / "model/.eval_results").iterdir()
+    [entry] = parse_eval_result_entries(yaml.safe_load(path.read_text()))
+    assert (entry.dataset_id, entry.task_id) == (REPO, "psnr_y")
+    twice = [task_of(f"{name}={pairs}") for name in "ab"]
+    run_benchmark([Brighter()], twice, tmp_path / "two", settings)
+    with pytest.raises(UsageError, match="one benchmark"):
+        write_results(tmp_path / "two", "brighter", tmp_path / "model", benchmark=REPO)
 
 
 def test_it_goes_to_the_hub_with_its_dataset(folder, hub: Hub):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ggt_hf.evaluation.ranking.bradley_terry import fit
-from ggt_hf.evaluation.ranking.votes import Vote, wins_of
+from ggt_hf.evaluation.ranking.votes import Vote, outcomes_of, wins_of
 from ggt_hf.evaluation.scores import ScoreTable
 from ggt_hf.evaluation.statistics import COVERAGE, Interval
 from ggt_hf.metrics import metric
@@ -137,18 +137,19 @@ def stand(
     at = {measure.task: measure.scores.shape[1] for measure in measures}
     generator = np.random.default_rng(_SEED)
     whole = {task: np.arange(count) for task, count in at.items()}
-    axes = _axes(measures, whole, _shares(votes, stems, stem_of))
+    outcomes = outcomes_of(votes, stems)
+    whole_shares = _shares(outcomes, len(stems), stem_of)
+    axes = _axes(measures, whole, whole_shares)
     draws = np.empty((DRAWS, len(names)))
     shares = np.empty((DRAWS, len(names)))
     for draw in range(DRAWS):
         pictures = {task: generator.integers(0, count, count) for task, count in at.items()}
-        again = [votes[i] for i in generator.integers(0, len(votes), len(votes))] if votes else ()
-        drawn = _shares(again, stems, stem_of)
+        again = outcomes[generator.integers(0, len(votes), len(votes))] if votes else outcomes
+        drawn = _shares(again, len(stems), stem_of)
         draws[draw] = np.mean([*_axes(measures, pictures, drawn).values()], axis=0)
         shares[draw] = 0.5 if drawn is None else drawn
     average = np.mean([*axes.values()], axis=0)
     firsts = _firsts(draws)
-    whole_shares = _shares(votes, stems, stem_of)
     standings = [
         Standing(
             contestant=name,
@@ -192,12 +193,10 @@ def scaled(values: Matrix) -> Matrix:
     return np.asarray((values - low) / (high - low))
 
 
-def _shares(
-    votes: Sequence[Vote], stems: Sequence[str], stem_of: NDArray[np.int64]
-) -> Matrix | None:
-    if not votes or len(stems) < 2:
+def _shares(outcomes: Matrix, count: int, stem_of: NDArray[np.int64]) -> Matrix | None:
+    if not len(outcomes) or count < 2:
         return None
-    return np.asarray(fit(wins_of(votes, stems)).shares[stem_of])
+    return np.asarray(fit(wins_of(outcomes, count)).shares[stem_of])
 
 
 def _chosen(votes: Sequence[Vote], name: str) -> float | None:

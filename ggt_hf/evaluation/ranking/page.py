@@ -23,6 +23,11 @@ from ggt_hf.pages.report import Cell, Figure, ReportPage, ReportSection, Sortabl
 PAGE, FIGURES = "ranking.html", "figures"
 """Names in a ranking's folder."""
 
+_VOTED = (
+    "Win share: how often it would be preferred to another drawn at random, by Bradley and Terry. "
+    "Chosen: of the comparisons that showed it, without ties."
+)
+
 
 def write_ranking(ranking: Ranking) -> Path:
     """Write tables, figure and page into the ranking's folder; return the page."""
@@ -82,8 +87,7 @@ def _table(rows: Sequence[Standing]) -> SortableTable:
         heading="All axes",
         columns=heads_of(rows),
         rows=made,
-        note=f"{FORMULA} Win share: how often it would be preferred to another drawn at random, "
-        "by Bradley and Terry. Chosen: of the comparisons that showed it, without ties.",
+        note=_VOTED if any(row.preferred for row in rows) else "",
     )
 
 

@@ -274,7 +274,8 @@ def _notes(
     for row in standings:
         if row.num_missing:
             yield (
-                f"{row.contestant} made nothing of {row.num_missing} pictures: the input counts."
+                f"Pictures of which {row.contestant} made nothing, so that the input counts: "
+                f"{row.num_missing}."
             )
         if row.twin_of:
             yield (
@@ -285,7 +286,7 @@ def _notes(
         (len(report.cases[t]) for report in reports.values() for t in report.tasks), default=0
     )
     if reports and fewest < ENOUGH:
-        yield f"Some scores stand on {fewest} pictures: such intervals are too narrow to believe."
+        yield f"Some scores stand on too few pictures ({fewest}): their intervals are too narrow."
     failed = sum(len(report.failures) for report in reports.values())
     if failed:
-        yield f"{failed} pictures could not be scored: the means leave them out."
+        yield f"Pictures that could not be scored, and that the means leave out: {failed}."

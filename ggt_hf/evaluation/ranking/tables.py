@@ -34,7 +34,8 @@ def heads_of(standings: Sequence[Standing]) -> list[str]:
     """Return the heads of the columns."""
     metrics = [f"{metric(name).title} {metric(name).arrow}" for name in measured_metrics(standings)]
     voted = ["win share ↑", "chosen"] if any(row.preferred for row in standings) else []
-    return ["contestant", "average ↑", "first", *measured_axes(standings), *metrics, *voted]
+    axes = [f"{axis}, 0 to 1" for axis in measured_axes(standings)]
+    return ["contestant", "average ↑", "first", *axes, *metrics, *voted]
 
 
 def cells_of(row: Standing, standings: Sequence[Standing]) -> list[str]:

@@ -182,15 +182,28 @@ def read_poll(out: Path, versions: Versions) -> Poll:
     return Poll(raters=tuple(raters), votes=tuple(votes), num_stale=num_stale)
 
 
-def wins_of(votes: Sequence[Vote], names: Sequence[str]) -> NDArray[np.float64]:
-    """Return ``wins[i, j]``: times that i was preferred to j, ties half for each."""
+def outcomes_of(votes: Sequence[Vote], names: Sequence[str]) -> NDArray[np.float64]:
+    """Return a row a vote: place of the left one in `names`, of the right one, worth of the left.
+
+    The left one's worth is 1 where it was preferred, 0 where the other was, a half for a tie.
+    """
     place = {name: index for index, name in enumerate(names)}
-    wins = np.zeros((len(names), len(names)))
-    for vote in votes:
-        left, right = place[vote.left], place[vote.right]
-        worth = {"left": 1.0, "same": 0.5, "right": 0.0}[vote.choice]
-        wins[left, right] += worth
-        wins[right, left] += 1 - worth
+    worth = {"left": 1.0, "same": 0.5, "right": 0.0}
+    rows = [(place[vote.left], place[vote.right], worth[vote.choice]) for vote in votes]
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def wins_of(outcomes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return ``wins[i, j]``: times that i was preferred to j, ties half for each.
+
+    Args:
+        outcomes: from `outcomes_of`, or some of its rows.
+        count: contestants.
+    """
+    left, right = outcomes[:, 0].astype(int), outcomes[:, 1].astype(int)
+    wins = np.zeros((count, count))
+    np.add.at(wins, (left, right), outcomes[:, 2])
+    np.add.at(wins, (right, left), 1 - outcomes[:, 2])
     return wins
 
 

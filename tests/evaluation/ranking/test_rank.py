@@ -117,7 +117,7 @@ def test_a_picture_that_is_not_made_counts_as_the_input(options, tmp_path):
     assert row.num_missing == 6 + 3
     floor = found.reports[FIDELITY].summary.mean("pairs", "input", "all", "psnr")
     assert row.metrics["psnr"] == pytest.approx(floor.value.mean)
-    assert any("made nothing of 9 pictures" in note for note in found.notes)
+    assert any("the input counts: 9." in note for note in found.notes)
 
 
 def test_replayed_outputs_of_each_kind_of_prompts(tmp_path):

@@ -14,7 +14,7 @@ from ggt_hf.evaluation.ranking.axes import PREFERENCE, stand
 from ggt_hf.evaluation.ranking.ballot import CHECK, draw_ballot
 from ggt_hf.evaluation.ranking.bradley_terry import fit
 from ggt_hf.evaluation.ranking.panel import SimulatedRater, simulate_panel
-from ggt_hf.evaluation.ranking.votes import VoteLog, read_poll, wins_of
+from ggt_hf.evaluation.ranking.votes import VoteLog, outcomes_of, read_poll, wins_of
 from tests.evaluation.ranking.studies import make_versions
 
 NAMES = ["alpha", "beta", "gamma", "delta"]
@@ -81,7 +81,7 @@ def test_a_panel_s_known_preferences_are_recovered(versions, tmp_path, seed):
     simulate_panel(panel(seed, ["careful"] * 12), versions, tmp_path, seed=seed, num_comparisons=36)
     poll = read_poll(tmp_path, versions)
     assert len(poll.votes) == 12 * 36 and poll.num_stale == 0
-    found = fit(wins_of(poll.votes, NAMES))
+    found = fit(wins_of(outcomes_of(poll.votes, NAMES), len(NAMES)))
     assert [NAMES[i] for i in np.argsort(-found.values)] == NAMES
     # Ties pull strengths together; the order and the spacing are what was put in.
     assert np.corrcoef(found.values, list(STRENGTHS.values()))[0, 1] > 0.97
