@@ -60,7 +60,8 @@ def read_recipe(path: Path) -> Recipe:
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.", hint="Mend the YAML.") from error
+        hint = "Check the path, or mend the line of the YAML that it names."
+        raise UsageError(f"{path} cannot be read: {error}.", hint=hint) from error
     if not isinstance(said, Mapping) or not {"restorers", "tasks"} <= said.keys() <= {*_FIELDS}:
         raise UsageError(
             f"{path} is no recipe.",

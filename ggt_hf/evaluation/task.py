@@ -120,7 +120,8 @@ def read_task(path: Path) -> Task:
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.", hint="Mend the YAML.") from error
+        hint = "Check the path, or mend the line of the YAML that it names."
+        raise UsageError(f"{path} cannot be read: {error}.", hint=hint) from error
     known = {item.name for item in fields(Task)} - {"name"}
     if not isinstance(said, Mapping) or not {"title"} <= said.keys() <= known:
         raise UsageError(

@@ -50,7 +50,10 @@ def pictures_of(
         except FormatError:  # a repository of another format
             found = _listed(src, revision)
     if not found:
-        raise SourceError(f"{src} holds no picture.", hint="Check the path.")
+        raise SourceError(
+            f"{src} holds no picture.",
+            hint="Give a folder of JPEG, PNG or WebP files, or a dataset.",
+        )
     return sorted(found, key=lambda picture: picture.name)
 
 

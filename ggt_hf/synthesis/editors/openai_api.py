@@ -84,7 +84,8 @@ class OpenAIEditor:
             raise connection_failure("The OpenAI API", picture.key, error) from error
         except TypeError as error:
             raise UsageError(
-                f"The OpenAI API cannot be asked so ({error}).", hint="Correct the settings."
+                f"The OpenAI API cannot be asked so ({error}).",
+                hint="Correct or leave out what --set says.",
             ) from error
         return _picture_of(response, picture.key)
 

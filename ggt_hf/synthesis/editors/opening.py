@@ -66,8 +66,8 @@ def open_editor(name: str, options: EditorOptions | None = None) -> Editor:
     if "/" not in name and not Path(name).is_dir():
         raise UsageError(
             f"There is no editor {name!r}.",
-            hint="Give classical, replay:FOLDER, nano-banana-2, gpt-image-2, hf:ORG/NAME, "
-            "or a diffusers pipeline: ORG/NAME or a folder.",
+            hint="Give embedded, classical, replay:FOLDER, nano-banana-2, gpt-image-2, "
+            "hf:ORG/NAME, or a diffusers pipeline: ORG/NAME or a folder.",
         )
     return PipelineEditor.from_pretrained(name, chosen.loading, chosen.settings)
 
