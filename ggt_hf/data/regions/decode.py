@@ -154,6 +154,8 @@ def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] 
 
 def _from_rectangle(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:
     """Decode the region and a margin; ``None`` if something is amiss down to its last row."""
+    if not _has_end(data):
+        return None
     around = surroundings(frame, region)
     pixels, remark = decode_rectangle_for_now(data, around)
     if remark:
@@ -165,14 +167,19 @@ def _from_rectangle(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np
 def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:
     """Decode the rows from the top down to the region's last; ``None`` if something is amiss."""
     rows = rows_needed(frame, region)
-    if frame.interval or b"\xff\xd9" not in data[-64:]:
-        # Remarks about restart markers cannot be told apart; a missing end may be a cut file.
+    if frame.interval or not _has_end(data):
+        # Remarks about restart markers cannot be told apart.
         rows = frame.height
     jpeg = b"".join((frame.sized(frame.width, rows), memoryview(data)[frame.scan_at :]))
     pixels, remark = decode_for_now(jpeg, frame.width, rows)
     if remark and not (rows < frame.height and _CUT_SHORT.search(remark)):
         return None
     return region.crop(pixels)
+
+
+def _has_end(data: bytes) -> bool:
+    """Say whether a JPEG ends with its end marker, or bytes after it; else it may be cut off."""
+    return b"\xff\xd9" in data[-64:]
 
 
 def _delivered(pixels: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
