@@ -14,6 +14,8 @@ from ggt_hf.data.format.schema import INFO_PATH
 from ggt_hf.data.loading.bare_name import BARE_NAME
 from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.degradation import REVISION
+from ggt_hf.demo.report import DemoReport, Steps
+from ggt_hf.demo.restoring import run_restoring
 from ggt_hf.images import inspect
 from ggt_hf.quality.verdict_file import read_verdicts
 from ggt_hf.training.record import RunRecord
@@ -107,6 +109,18 @@ def test_the_embedded_restorer_is_finetuned_and_put_to_work(demo: Path) -> None:
 
 RESTORERS = ("embedded", "finetuned")
 INFO = f"{BARE_NAME}/{INFO_PATH}"
+
+
+def test_without_what_training_needs_restoring_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    report = DemoReport(out=tmp_path, dataset=tmp_path / "set", page=tmp_path / "index.html")
+    said: list[str] = []
+    run_restoring(report, Steps(report, said.append))
+    assert "pip install 'ggt-hf[train]'" in said[0]
+    assert report.restoring_left_out
+    assert (report.restored, report.comparison, list(tmp_path.iterdir())) == ({}, None, [])
 
 
 @pytest.mark.needs("chromium")
