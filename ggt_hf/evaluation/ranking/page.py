@@ -81,8 +81,8 @@ def _tables(rows: Sequence[Standing]) -> list[SortableTable]:
     voted = any(row.preferred for row in rows)
     return [
         SortableTable(
-            heading="Axes",
-            columns=heads[:end],
+            heading="Axes, each from 0 to 1",
+            columns=["contestant", "average ↑", "first", *measured_axes(rows)],
             rows=[_cells(row[:end], place) for place, row in enumerate(cells)],
         ),
         SortableTable(
