@@ -101,7 +101,7 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
 
       ggt eval --recipe table.yaml --out table
     """
-    from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+    from ggt_hf.evaluation.benchmark import Settings, ShareDoneError, run_benchmark
     from ggt_hf.evaluation.judging import judge_choice
     from ggt_hf.evaluation.restorers import restorer_of
     from ggt_hf.evaluation.task import task_of
@@ -109,24 +109,25 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
 
     asked = _asked(restorers, task, metrics, against, recipe, limit, seed)
     others = partial(method_of, device=device, token=token)
-    made = run_benchmark(
-        [restorer_of(text, others) for text in asked.restorers],
-        [task_of(text) for text in asked.tasks],
-        out,
-        Settings(
-            metrics=asked.metrics,
-            limit=asked.limit,
-            seed=asked.seed,
-            judge=judge_choice(judge or asked.judge, judge_endpoint),
-            keep_pictures=keep_pictures,
-            engine=engine.value,
-            num_workers=num_workers,
-            device=device,
-            quiet=quiet,
-        ),
-        against=asked.against,
-    )
     output = Output(as_json=as_json, quiet=quiet)
+    settings = Settings(
+        metrics=asked.metrics,
+        limit=asked.limit,
+        seed=asked.seed,
+        judge=judge_choice(judge or asked.judge, judge_endpoint),
+        keep_pictures=keep_pictures,
+        engine=engine.value,
+        num_workers=num_workers,
+        device=device,
+        quiet=quiet,
+    )
+    everyone = [restorer_of(text, others) for text in asked.restorers]
+    tests = [task_of(text) for text in asked.tasks]
+    try:
+        made = run_benchmark(everyone, tests, out, settings, against=asked.against)
+    except ShareDoneError as share:
+        output.remark(f"{share.message}\nnext: {share.hint}")
+        raise typer.Exit(1 if share.num_failed else 0) from None
     _tell(made, output)
     if report:
         from ggt_hf.evaluation.report import write_report

@@ -121,6 +121,18 @@ class BenchmarkReport:
         return sum(not any(metric(name).judged for name in row.scores) for row in self.scores.rows)
 
 
+class ShareDoneError(GgtError):
+    """One task of an array has done its share; nothing is summed up yet."""
+
+    def __init__(self, shares: Sequence[StageReport]) -> None:
+        self.num_failed = sum(len(report.failures) for report in shares)
+        done = sum(report.num_units for report in shares) - self.num_failed
+        super().__init__(
+            f"This task of the array has {done:,} scores; {self.num_failed:,} pictures failed.",
+            hint="When all tasks have ended, run the same command without --engine slurm.",
+        )
+
+
 def run_benchmark(
     restorers: Sequence[Restorer],
     tasks: Sequence[Task],
@@ -131,6 +143,9 @@ def run_benchmark(
 ) -> BenchmarkReport:
     """Restore and score every picture of every task that is not done yet, and sum up.
 
+    One task of a Slurm array does its share; the same call on one machine, when all have ended,
+    finds it all done and sums up.
+
     Args:
         restorers: who restores; each with a name of its own.
         tasks: on what; each with a name of its own.
@@ -140,6 +155,7 @@ def run_benchmark(
 
     Raises:
         UsageError: the arguments cannot be meant.
+        ShareDoneError: this was one task of an array, and its share is done.
         GgtError: a restorer or a metric cannot be used.
     """
     chosen = settings or Settings()
@@ -148,9 +164,10 @@ def run_benchmark(
     pairs = _compared([restorer.name for restorer in restorers], against)
     identities = {restorer.name: dict(restorer.identity()) for restorer in restorers}
     cases = {task.name: _cases(task, chosen) for task in tasks}
-    judge, calibration = _judge(chosen, out)
+    judge, calibration = _judge(chosen, out) if chosen.engine != "slurm" else (None, None)
     scores, reused = ScoreTable(), 0
     failures: list[TaskFailure] = []
+    shares: list[StageReport] = []
     for task in tasks:
         measured = _measured(task, cases[task.name], chosen)
         for restorer in restorers:
@@ -158,6 +175,9 @@ def run_benchmark(
             stands_for = _fingerprint(task, identity, measured.prints)
             order = _order(task, restorer, identity, measured.names, cases[task.name], out, chosen)
             report = _run(order, stands_for, out, chosen)
+            if not report.merged:
+                shares.append(report)
+                continue
             if judge:
                 stands_for["metrics"] |= {name: _said_by(judge) for name in measured.said}
             digest = _digest(stands_for)
@@ -169,6 +189,8 @@ def run_benchmark(
             scores.rows.extend(rows)
             failures.extend(_failures(order, report.failures))
             reused += report.num_reused
+    if shares:
+        raise ShareDoneError(shares)
     if not scores.rows:
         raise UsageError(
             f"No picture could be scored; the first failure: {failures[0].error}",

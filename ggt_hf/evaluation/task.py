@@ -95,9 +95,7 @@ def task_of(text: str) -> Task:
         if given:
             return replace(task, data=where)
         if task.data is None:
-            raise UsageError(
-                f"The task {name} needs {task.needs}.", hint=f"Give it: --task {name}=WHERE"
-            )
+            raise UsageError(f"The task {name} needs {task.needs}.", hint=f"Give it: {name}=WHERE")
         return task
     if given and not Path(text).exists():
         return Task(name=_safe(name), title=name, data=where)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ggt_hf.errors import FormatError, ModelError, UsageError
-from ggt_hf.evaluation.benchmark import RUN, Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import RUN, Settings, ShareDoneError, run_benchmark
 from ggt_hf.evaluation.restorers import Input, Replay
 from ggt_hf.evaluation.scores import FILE, read_scores
 from ggt_hf.evaluation.task import task_of
@@ -267,3 +267,21 @@ def test_each_file_is_read_and_decoded_once(pairs, tmp_path, monkeypatch):
     report = run([Input()], pairs, tmp_path / "out", replace(QUIET, metrics=("psnr", "ssim")))
     assert len(report.scores.rows) == 6
     assert len(read) == len(set(read)) == len(decoded) == len(set(decoded)) == 12
+
+
+def test_an_array_gives_the_scores_of_one_machine(pairs, tmp_path, monkeypatch):
+    """Its tasks one after the other, with Slurm's variables: no scheduler runs where tests run."""
+    log = tmp_path / "log"
+    plain = run([Input(), Brighter()], pairs, tmp_path / "plain", against="input")
+    array = replace(QUIET, engine="slurm")
+    for index in range(3):
+        for name, value in {"ID": index, "MIN": 0, "MAX": 2, "COUNT": 3}.items():
+            monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+        with pytest.raises(ShareDoneError, match="4 scores; 0 pictures failed"):
+            run([Input(), Brighter(log=log)], pairs, tmp_path / "out", array, against="input")
+        assert not (tmp_path / "out" / RUN).exists()
+    assert calls(log) == 6
+    summed = run([Input(), Brighter(log=log)], pairs, tmp_path / "out", against="input")
+    assert calls(log) == 6 and summed.num_reused == 12
+    assert numbers(summed) == numbers(plain)
+    assert summed.summary == plain.summary

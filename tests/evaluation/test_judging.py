@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from ggt_hf.evaluation.tables import to_markdown
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.images import decode
 from ggt_hf.quality.calibration import KINDS, Calibration, KindRanking
-from ggt_hf.quality.vlm_judge import Encoded, Judgement
+from ggt_hf.quality.vlm_judge import _INPUT, Encoded, Judgement
 from ggt_hf.vlm import load
 from ggt_hf.vlm.local import LocalVLM
 from tests.evaluation.folders import Brighter, make_pairs
@@ -181,6 +182,39 @@ def test_a_model_that_cannot_judge_is_refused(
         run([Input()], pairs, tmp_path / "out", chosen)
 
 
+class Seer(ChatServer):
+    """A model behind an endpoint that says how much brighter a restoration is than its input."""
+
+    def _next(self, asked, handler):
+        self.requests.append(asked)
+        first, second = shown_means(asked)
+        text = asked["messages"][0]["content"][-1]["text"]
+        gain = second - first if text.startswith(f"The first picture {_INPUT}") else first - second
+        said = {"removed_reason": "a", "removed": round(max(0, min(100, gain))), "kept_reason": "b"}
+        return completion(json.dumps({**said, "kept": 64}))
+
+
+def shown_means(asked) -> list[float]:
+    parts = [part for part in asked["messages"][0]["content"] if part["type"] == "image_url"]
+    data = [base64.b64decode(p["image_url"]["url"].partition(",")[2]) for p in parts]
+    return [float(decode(one, "sent").mean()) for one in data]
+
+
+def test_a_judge_behind_an_endpoint(pairs, tmp_path, monkeypatch):
+    """Both orders are asked, their pictures are told apart by the question, answers are kept."""
+    monkeypatch.setattr(judging, "kept_calibration", lambda *given: SEES)
+    monkeypatch.setenv("GGT_CACHE", str(tmp_path / "cache"))
+    server = Seer()
+    chosen = replace(SETTINGS, judge=JudgeChoice(name="seer", endpoint=server.url))
+    report = run([Brighter()], pairs, tmp_path / "out", chosen)
+    assert len(server.requests) == 12
+    for row in report.scores.rows:
+        assert row.scores["vlm_r"] == pytest.approx((40 * 64) ** 0.5, abs=2)
+    run([Brighter()], pairs, tmp_path / "elsewhere", chosen)
+    assert len(server.requests) == 12  # the answers' cache knows them
+    server.close()
+
+
 # --- preferences and planted rankings ---------------------------------------------------------
 
 
@@ -192,13 +226,9 @@ class Chooser(ChatServer):
         self.choose = choose
 
     def _next(self, asked, handler):
-        import base64
-
         self.requests.append(asked)
-        shown = [part for part in asked["messages"][0]["content"] if part["type"] == "image_url"]
-        data = [base64.b64decode(p["image_url"]["url"].partition(",")[2]) for p in shown]
-        means = [float(decode(one, "sent").mean()) for one in data]
-        return completion(json.dumps({"reason": "I see.", "better": self.choose(means)}))
+        better = self.choose(shown_means(asked))
+        return completion(json.dumps({"reason": "I see.", "better": better}))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def test_the_sample_is_twelve_pairs_in_six_categories():
 def test_a_task_without_its_pictures_says_what_it_needs():
     with pytest.raises(UsageError, match=r"RealDeg|realdeg needs a folder") as refused:
         task_of("realdeg")
-    assert refused.value.hint == "Give it: --task realdeg=WHERE"
+    assert refused.value.hint == "Give it: realdeg=WHERE"
 
 
 def test_a_task_with_its_pictures_keeps_its_rules(tmp_path):

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ggt_hf.errors import ModelError, SourceError
+from ggt_hf.errors import ModelError, SourceError, UsageError
 from ggt_hf.evaluation.benchmark import case_seed
 from ggt_hf.evaluation.cases import Case, list_cases
 from ggt_hf.evaluation.ranking.contestants import Contestant, Made
@@ -159,11 +159,13 @@ def make_pictures(
     Raises:
         GgtError: what ended the run early, the cap among it; what was made stays.
     """
+    folder = out / MADE / contestant.name / inputs.task.name
+    _refuse_other_inputs(folder, inputs)
     run = Synthesis(
         list(_sources(inputs, instructions)),
         instructions,
         contestant.editor,
-        out / MADE / contestant.name / inputs.task.name,
+        folder,
         SynthOptions(
             max_cost=spending.max_cost,
             ledger=spending.ledger or out / LEDGER,
@@ -176,6 +178,17 @@ def make_pictures(
     report = run.run()
     if report.stopped:
         raise report.stopped
+
+
+def _refuse_other_inputs(folder: Path, inputs: Inputs) -> None:
+    """Refuse a folder in which pictures were made of other inputs that have the same keys."""
+    for one in read_candidates(folder / CANDIDATES):
+        path = inputs.files.get(one.key)
+        if path and hashlib.sha256(path.read_bytes()).hexdigest() != one.lq_sha256:
+            raise UsageError(
+                f"{folder} holds what was made of another picture called {one.key}.",
+                hint="Give another --out; answers already paid are found again with --ledger.",
+            )
 
 
 def made_by(contestant: Contestant, all_inputs: Sequence[Inputs], out: Path) -> tuple[Made, int]:

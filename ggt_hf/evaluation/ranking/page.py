@@ -45,7 +45,7 @@ def ranking_page(ranking: Ranking) -> ReportPage:
         ReportSection(
             heading="Ranking",
             about=list(ranking.notes),
-            tables=[_table(rows), *([_raters(ranking)] if ranking.poll.raters else [])],
+            tables=[*_tables(rows), *([_raters(ranking)] if ranking.poll.raters else [])],
             figures=[_averages(rows), _axes(rows)],
         )
     ]
@@ -73,22 +73,36 @@ def ranking_page(ranking: Ranking) -> ReportPage:
     )
 
 
-def _table(rows: Sequence[Standing]) -> SortableTable:
+def _tables(rows: Sequence[Standing]) -> list[SortableTable]:
+    """Return the axes, and what stands behind them: two tables, so that both fit on paper."""
+    heads, cells = heads_of(rows), [cells_of(row, rows) for row in rows]
+    end = 3 + len(measured_axes(rows))
+    behind = [0, *range(end, len(heads))]
+    voted = any(row.preferred for row in rows)
+    return [
+        SortableTable(
+            heading="Axes, each from 0 to 1",
+            columns=["contestant", "average ↑", "first", *measured_axes(rows)],
+            rows=[_cells(row[:end], place) for place, row in enumerate(cells)],
+        ),
+        SortableTable(
+            heading="What stands behind them",
+            columns=[heads[column] for column in behind],
+            rows=[_cells([row[column] for column in behind]) for row in cells],
+            note=_VOTED if voted else "",
+        ),
+    ]
+
+
+def _cells(texts: Sequence[str], place: int | None = None) -> list[Cell]:
+    """Return a row; the average of the first two places is marked."""
     made = []
-    for place, row in enumerate(rows):
-        cells = []
-        for text in cells_of(row, rows):
-            value, _, inside = text.partition(" (")
-            cells.append(Cell(text=value, small=inside.rstrip(")"), sort=_sort(value)))
-        mark = {0: "first", 1: "second"}.get(place, "")
-        cells[1] = Cell(text=cells[1].text, small=cells[1].small, sort=cells[1].sort, mark=mark)
-        made.append(cells)
-    return SortableTable(
-        heading="All axes",
-        columns=heads_of(rows),
-        rows=made,
-        note=_VOTED if any(row.preferred for row in rows) else "",
-    )
+    for column, text in enumerate(texts):
+        value, _, inside = text.partition(" (")
+        mark = {0: "first", 1: "second"}.get(-1 if place is None else place, "")
+        mark = mark if column == 1 else ""
+        made.append(Cell(text=value, small=inside.rstrip(")"), sort=_sort(value), mark=mark))
+    return made
 
 
 def _sort(text: str) -> float | str:

@@ -142,8 +142,18 @@ def rank(contestants: Sequence[Contestant], out: Path, options: RankOptions) -> 
 
 
 def prepare(out: Path, options: RankOptions) -> list[Inputs]:
-    """Write the low-quality pictures of both tasks; a task that serves both is written once."""
+    """Write the low-quality pictures of both tasks; a task that serves both is written once.
+
+    Raises:
+        UsageError: two different tasks have one name.
+        GgtError: pictures cannot be listed or read.
+    """
     settings = options.settings
+    if options.fidelity.name == options.perceptual.name and options.fidelity != options.perceptual:
+        raise UsageError(
+            f"Two different tasks are called {options.fidelity.name}.",
+            hint="Name them: --fidelity NAME=WHERE.",
+        )
     tasks = {task.name: task for task in (options.fidelity, options.perceptual)}
     return [
         write_inputs(task, out, limit=settings.limit, seed=settings.seed) for task in tasks.values()

@@ -153,6 +153,27 @@ def test_one_contestant_is_no_ranking(options, tmp_path):
         rank(contestants_of(["b1"], ["fixed"], editors()), tmp_path / "out", options)
 
 
+def test_other_pictures_of_the_same_names_are_not_taken_for_those(options, tmp_path):
+    contestants = contestants_of(["b50", "b10"], ["fixed"], editors())
+    rank(contestants, tmp_path / "out", options)
+    path = tmp_path / "real/r0.png"
+    path.write_bytes(encoded(picture(99, 64, 48)))
+    with pytest.raises(UsageError, match="made of another picture called r0"):
+        rank(contestants, tmp_path / "out", options)
+
+
+def test_two_tasks_of_one_name_are_refused(options, tmp_path):
+    twins = replace(options, perceptual=replace(options.perceptual, name="pairs"))
+    with pytest.raises(UsageError, match="Two different tasks are called pairs"):
+        rank(contestants_of(["b1", "b2"], ["fixed"], editors()), tmp_path / "out", twins)
+
+
+def test_one_task_may_serve_both(options, tmp_path):
+    one = replace(options, perceptual=options.fidelity, metrics=("psnr", "piqe"))
+    found = rank(contestants_of(["b50", "b10"], ["fixed"], editors()), tmp_path / "out", one)
+    assert found.standings[0].axes.keys() == {FIDELITY, "perceptual"}
+
+
 def test_votes_make_the_fourth_axis_and_twins_share_them(options, tmp_path):
     same = ReplayEditor(make_outputs(tmp_path / "same"))
     contestants = contestants_of(["b40", "same"], BOTH, editors(same=same))
@@ -188,9 +209,9 @@ def test_the_page_sorts_and_everybody_can_use_it(options, tmp_path, browser, pag
     written = write_ranking(rank(contestants, tmp_path / "out", options))
     accessible.check_everywhere(browser, written.as_uri())
     page.goto(written.as_uri())
-    table = page.locator("table.sortable").first
+    table = page.locator("table.sortable").nth(1)
     table.get_by_role("button", name="PSNR").click()
-    numbers = [float(text) for text in table.locator("td:nth-child(5) > span").all_inner_texts()]
+    numbers = [float(text) for text in table.locator("td:nth-child(2) > span").all_inner_texts()]
     assert numbers == sorted(numbers, reverse=True) and len(numbers) == 4
     table.get_by_role("button", name="PSNR").click()
     assert table.locator("td:first-child").first.inner_text() == "b10.fixed"
