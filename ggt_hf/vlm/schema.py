@@ -35,7 +35,7 @@ def first_problem(data: Any, schema: Mapping[str, Any]) -> str | None:
         from jsonschema import Draft202012Validator
         from jsonschema.exceptions import best_match
     except ModuleNotFoundError as error:
-        raise MissingExtraError.of("jsonschema", "vlm", "Checking a model's answer") from error
+        raise MissingExtraError.of("jsonschema", "qc", "Checking a model's answer") from error
 
     worst = best_match(Draft202012Validator(schema).iter_errors(data))
     return f"at {worst.json_path}: {worst.message[:300]}" if worst else None
