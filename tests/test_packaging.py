@@ -65,10 +65,14 @@ def test_the_wheel_holds_the_package_and_the_cards_and_nothing_else(
     assert "ggt_hf/py.typed" in wheel.namelist()
 
 
-def test_nothing_in_the_wheel_speaks_of_the_machine_that_made_it(wheel: zipfile.ZipFile) -> None:
+TEXTS = {".py", ".md", ".yaml", ".json", ".jsonl", ".txt", ".j2", ".css", ".js"}
+
+
+def test_nothing_in_the_wheel_speaks_of_how_it_was_made(wheel: zipfile.ZipFile) -> None:
     for name in wheel.namelist():
-        if PurePosixPath(name).suffix in {".py", ".md", ".yaml", ".json", ".jsonl", ".txt", ".j2"}:
+        if PurePosixPath(name).suffix in TEXTS:
             text = wheel.read(name).decode()
+            assert "<<<<<<< " not in text and ">>>>>>> " not in text, f"half a merge in {name}"
             assert "/root/" not in text and "/home/" not in text, name
             assert str(REPOSITORY) not in text, name
 
