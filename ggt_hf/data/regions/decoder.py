@@ -29,8 +29,13 @@ _KEPT_BYTES = 16 << 20
 """What a thread keeps to decode into: memory that is in use already costs no page faults."""
 
 
+_ALIGNED, _ASIDE = 64, 16
+"""Where memory starts, in bytes past a multiple of 64. From a multiple of 32 on, libjpeg-turbo
+writes past the processor's caches (with AVX2), which takes 15 % longer for a crop of 256 pixels."""
+
+
 class _Scratch(threading.local):
-    pixels: bytearray = bytearray()
+    pixels: NDArray[np.uint8] = np.empty(0, np.uint8)
 
 
 _scratch = _Scratch()
@@ -68,17 +73,18 @@ def decode_rectangle_for_now(jpeg: bytes, rectangle: Region) -> tuple[NDArray[np
     return pixels, decode_rectangle(jpeg, rectangle.x, rectangle.y, pixels)
 
 
-def _memory(num_bytes: int) -> bytearray:
+def _memory(num_bytes: int) -> NDArray[np.uint8]:
     memory = _scratch.pixels
     if len(memory) < num_bytes:
-        memory = bytearray(num_bytes)
+        memory = np.empty(num_bytes + _ALIGNED, np.uint8)
+        memory = memory[(_ASIDE - memory.ctypes.data) % _ALIGNED :]
         if num_bytes <= _KEPT_BYTES:
             _scratch.pixels = memory
     return memory
 
 
-def _pixels(memory: bytearray, width: int, height: int) -> NDArray[np.uint8]:
-    return np.frombuffer(memory, np.uint8, width * height * 3).reshape(height, width, 3)
+def _pixels(memory: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    return memory[: width * height * 3].reshape(height, width, 3)
 
 
 def decode_png(png: bytes, width: int, height: int, channels: int) -> NDArray[np.uint8] | None:

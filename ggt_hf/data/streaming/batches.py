@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -157,15 +158,29 @@ class BatchRows:
         return PairBatch(keys=tuple(self._keys), lq=lq, gt=gt, state=state, skipped=tuple(skipped))
 
     def _allocate(self, sample_shape: tuple[int, ...]) -> Slots:
-        import torch
         from torch.utils.data import get_worker_info
 
-        height, width = sample_shape
-        shape = (self._size, height, width, 3)
-        lq, gt = (torch.empty(shape, dtype=torch.uint8) for _ in range(2))
-        if get_worker_info() is not None:
-            lq.share_memory_()
-            gt.share_memory_()
+        shape = (self._size, *sample_shape[:2], 3)
+        new = _empty if get_worker_info() is None else _empty_shared
+        lq, gt = new(shape), new(shape)
         self._sides = lq, gt
         self._arrays = lq.numpy(), gt.numpy()
         return self._arrays[0][0], self._arrays[1][0]
+
+
+def _empty(shape: tuple[int, ...]) -> torch.Tensor:
+    import torch
+
+    return torch.empty(shape, dtype=torch.uint8)
+
+
+def _empty_shared(shape: tuple[int, ...]) -> torch.Tensor:
+    """Return bytes in shared memory that nobody has written to.
+
+    Not ``torch.empty(...).share_memory_()``, which copies what was never written: that took as long
+    as decoding a crop. Torch's own `default_collate` allocates in this way.
+    """
+    import torch
+
+    storage: torch.UntypedStorage = torch.UntypedStorage._new_shared(math.prod(shape))
+    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
