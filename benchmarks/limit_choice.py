@@ -24,7 +24,7 @@ ALARMS = 0.02
 """Share of the good targets that may be refused."""
 TAILS = (0.04, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.0025, 0.0)
 """Shares of good targets outside of one limit that are tried, the largest first."""
-MARGIN = 1.5
+MARGIN = 1.2
 """How much farther from the median a limit is placed than that: other photographs differ more."""
 LEAST_GAIN = 0.004
 """Share of the faults that a limit must find beside all others."""
@@ -40,20 +40,19 @@ EVERYWHERE = {
 
 WHERE_IT_SHOWS = {
     "mixed": {
-        "gain": "min max",
         "at_black": "min max",
         "at_white": "min max",
-        "curve": "min max",
+        "gamma": "min max",
         "hue": "max",
         "tint": "max",
         "least_lost": "min",
         "least_gained": "min",
     },
-    "rain": {"at_white": "min max", "at_veil": "min max", "hue": "max", "tint": "max"},
-    "haze": {"at_veil": "max", "hue": "max", "tint": "max", "least_lost": "min"},
-    "snow": {"at_veil": "min max", "hue": "max", "tint": "max"},
-    "low_light": {"at_black": "min max", "curve": "min max", "hue": "max", "tint": "max"},
-    "old_photo": {"at_veil": "min max", "at_black": "max", "tint": "max"},
+    "rain": {"drift": "max", "at_veil": "min max", "hue": "max", "tint": "max"},
+    "haze": {"drift": "max", "at_veil": "max", "hue": "max", "tint": "max", "least_lost": "min"},
+    "snow": {"drift": "max", "at_veil": "min max", "hue": "max", "tint": "max"},
+    "low_light": {"gamma": "min max", "hue": "max", "tint": "max"},
+    "old_photo": {"at_veil": "min max", "at_black": "max", "hue": "max", "tint": "max"},
 }
 """Category -> scores of tone and content that its inputs still show -> their sides."""
 
@@ -65,8 +64,9 @@ UNSEEN = {
     ("scale", "max"): 0.25,
     ("rotation", "max"): 0.1,
     ("warp", "max"): 0.55,
-    ("gain", "min"): 0.88,
-    ("gain", "max"): 1.13,
+    ("gamma", "min"): 0.91,
+    ("gamma", "max"): 1.1,
+    ("drift", "max"): 0.03,
     ("at_black", "min"): -3.0,
     ("at_black", "max"): 4.0,
     ("at_white", "min"): -6.0,
@@ -74,7 +74,7 @@ UNSEEN = {
     ("at_veil", "min"): -9.0,
     ("at_veil", "max"): 9.0,
     ("tint", "max"): 0.35,
-    ("hue", "max"): 9.0,
+    ("hue", "max"): 8.0,
 }
 """What nobody sees is no fault: no limit is tighter, however still the simulator keeps."""
 
@@ -120,9 +120,11 @@ def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 def _fitted(category: str, good: Sequence[Row], bad: Sequence[Row]) -> tuple[list[Limit], float]:
     """Return the tightest limits that refuse few enough good targets, and their tail."""
     table = {**EVERYWHERE, **WHERE_IT_SHOWS[category]}
-    ends = [(score, side) for score, sides in table.items() for side in sides.split()]
+    known = {score for row in good for score in row["scores"]}
+    ends = [(score, side) for score in table if score in known for side in table[score].split()]
+    likeness = [_unchanged(good, bad)] if any(row["kind"] == "unchanged" for row in bad) else []
     for tail in TAILS:
-        limits = _useful([_unchanged(good, bad), *(_placed(*end, tail, good) for end in ends)], bad)
+        limits = _useful([*likeness, *(_placed(*end, tail, good) for end in ends)], bad)
         if _any(limits, good).mean() <= ALARMS or tail == TAILS[-1]:
             return limits, tail
     raise AssertionError("the last tail is always taken")
@@ -164,10 +166,10 @@ def _any(limits: Sequence[Limit], rows: Sequence[Row]) -> Marks:
 
 
 def _outward(value: float) -> float:
-    """Round up to two significant digits."""
+    """Round up to two significant digits, to three where the first is 1."""
     if value == 0:
         return 0.0
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    step = 10.0 ** (math.floor(math.log10(abs(value) / 2)) - 1)
     return round(math.ceil(value / step) * step, 6)
 
 

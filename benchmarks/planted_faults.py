@@ -1,13 +1,14 @@
 """What quality control finds: planted faults found, and good targets refused.
 
-    python -m benchmarks.planted_faults CHOOSING --choose            # the limits
+    python -m benchmarks.planted_faults CHOOSING --choose --goods 4    # the limits
     python -m benchmarks.planted_faults MEASURING --tiles --apart-from CHOOSING    # the tables
 
 Each is a folder of clean photographs; --apart-from makes sure that none is in both. Of each, the
 middle square is cut (with --tiles every square that fits, too) and degraded in the six categories.
 The photograph itself is the good target, and once more "redrawn": denoised, re-encoded, moved by
-up to a quarter of a pixel, its tone off by up to 4 %, as a good editor's output is. A faulty one
-has one fault of `ggt_hf.quality.planting`. Measuring goes on from --scores where it was stopped.
+up to a quarter of a pixel, its tone off by up to 4 %, as a good editor's output is; with --goods of
+several inputs, degraded by other draws. A faulty one has one fault of `ggt_hf.quality.planting`.
+Measuring goes on from --scores where it was stopped.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ from ggt_hf import images
 from ggt_hf.degradation import degrade
 from ggt_hf.quality.contamination import build_index, check
 from ggt_hf.quality.faults import WORDS, reencoded, write_text
-from ggt_hf.quality.measuring import measure
+from ggt_hf.quality.measuring import measure, tone_scores
 from ggt_hf.quality.opening import open_judge
 from ggt_hf.quality.pictures import pictures_of
 from ggt_hf.quality.planes import Picture
 from ggt_hf.quality.planting import FAULT_KINDS, GEOMETRIC, TONAL, plant
 from ggt_hf.quality.thresholds import default_thresholds, read_thresholds
+from ggt_hf.quality.tone import measure_tone
 from ggt_hf.records import DEGRADATIONS
 
 Row = dict[str, Any]
@@ -55,6 +57,10 @@ class Square(NamedTuple):
     """Whether words are altered, and text is read."""
     judged: bool
     """Whether stage 2 sees it too."""
+    tone: bool
+    """Whether tones alone are planted and measured, which is ten times as fast."""
+    goods: int
+    """Inputs of each category that good targets are measured against."""
 
 
 def main() -> None:
@@ -65,6 +71,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--limit", type=int, help="squares at most, drawn at random")
     parser.add_argument("--skip", type=int, default=0, help="squares left out of the tables")
+    parser.add_argument("--tone", action="store_true", help="plant and measure tones alone")
+    parser.add_argument("--goods", type=int, default=1, help="inputs a category with good targets")
     parser.add_argument("--text", type=int, default=40, help="squares whose text is read")
     parser.add_argument("--judge", type=int, default=0, help="squares that stage 2 sees")
     parser.add_argument("--workers", type=int, default=2)
@@ -130,6 +138,8 @@ def squares(args: argparse.Namespace) -> list[Square]:
             other=cut[(number + len(cut) // 3) % len(cut)][1],
             with_text=_chosen(place, args.text, len(cut)),
             judged=_chosen(place, args.judge, len(cut)),
+            tone=args.tone,
+            goods=args.goods,
         )
         for place, number in enumerate(order[: args.limit])
     ]
@@ -177,11 +187,14 @@ def rows_of(square: Square) -> list[Row]:
     row = _measurer(square)
     rng = np.random.default_rng(number)
     rows = []
-    for at, lq in enumerate(lqs):
-        rows.append(row("good", 0, at, lq, gt))
-        rows.append(row("good, redrawn", 0, at, lq, redrawn(gt, rng)))
+    for turn in range(square.goods):
+        for at, lq in enumerate(lqs):
+            if turn:
+                lq = degrade(gt, DEGRADATIONS[at], seed=seeds[at] + 100_000 * turn).lq
+            rows.append(row("good", 0, at, lq, gt))
+            rows.append(row("good, redrawn", 0, at, lq, redrawn(gt, rng)))
     for turn, kind in enumerate(FAULT_KINDS):
-        if kind == "text_altered" and not square.with_text:
+        if (kind == "text_altered" and not square.with_text) or (square.tone and kind not in TONAL):
             continue
         for step in (0, 2, 4) if kind in GEOMETRIC + TONAL else (0,):
             at = (number + turn + step) % 6
@@ -196,8 +209,11 @@ def _measurer(square: Square) -> Callable[[str, float, int, Picture, Picture], R
     judge = open_judge("rules", cache=None) if square.judged else None
 
     def row(kind: str, size: float, at: int, lq: Picture, candidate: Picture) -> Row:
-        read = kind in ("text_altered", "good, with a sign")
-        scores = measure(lq, candidate, read_text=read).scores
+        if square.tone:
+            scores = tone_scores(measure_tone(lq, candidate))
+        else:
+            read = kind in ("text_altered", "good, with a sign")
+            scores = measure(lq, candidate, read_text=read).scores
         made = {"photo": square.number, "name": square.name, "category": DEGRADATIONS[at]}
         made |= {"kind": kind, "size": size, "scores": scores}
         if judge:

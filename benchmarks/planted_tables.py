@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from ggt_hf.quality.calibration import wilson_interval
@@ -13,8 +14,23 @@ from ggt_hf.records import DEGRADATIONS
 
 Row = dict[str, Any]
 
-TONE_KEPT = ("mixed", "rain", "snow")
-"""Categories whose input shows about the tone that the target should have."""
+HIDDEN = {
+    "tone_drift": ("old_photo",),
+    "hue_drift": ("old_photo",),
+    "color_cast": ("low_light", "old_photo"),
+}
+"""Fault -> the categories that do as much to a tone themselves: the input does not show it."""
+
+STRENGTHS = {
+    "shift": (1, 1.5, 3, 8),
+    "scale": (0.5, 1, 2, 3),
+    "rotation": (0.3, 0.6, 1.2, 2),
+    "local_warp": (2, 3, 4.5, 6),
+    "tone_drift": (0.2, 0.3, 0.4, 0.5),
+    "hue_drift": (15, 30, 45, 60),
+    "color_cast": (0.12, 0.18, 0.24, 0.3),
+}
+"""Fault -> the ends of its parts by strength: pixels, percent, degrees or a share."""
 
 
 def print_tables(rows: list[Row], thresholds: Thresholds | None = None) -> None:
@@ -24,17 +40,17 @@ def print_tables(rows: list[Row], thresholds: Thresholds | None = None) -> None:
         row["refused"] = bool(broken(row["scores"], row["category"], limits))
     squares, photos = ({row[name] for row in rows} for name in ("photo", "name"))
     print(f"{len(squares)} squares of {len(photos)} photographs, limits {limits.name}")
-    print("\n| planted | found | 95 % | mixed, rain, snow | haze, low light, old photo | of |")
+    print("\n| planted | found | of | where the input shows it | 95 % | of |")
     print("|---|---|---|---|---|---|")
     for name, part in fault_parts(rows):
-        kept = [row for row in part if row["category"] in TONE_KEPT]
-        rest = [row for row in part if row["category"] not in TONE_KEPT]
-        cells = f"{share(part)} | {interval(part)} | {share(kept)} | {share(rest)} | {len(part)}"
+        seen = [row for row in part if shows(row)]
+        cells = f"{share(part)} | {len(part)} | {share(seen)} | {interval(seen)} | {len(seen)}"
         print(f"| {name} | {cells} |")
     print("\n| good targets | refused | 95 % | of |\n|---|---|---|---|")
     for name, part in good_parts([row for row in rows if row["kind"].startswith("good")]):
         print(f"| {name} | {share(part)} | {interval(part)} | {len(part)} |")
     print_categories(rows)
+    print_strengths(rows)
     print_stages([row for row in rows if "judged" in row], limits)
 
 
@@ -62,6 +78,23 @@ def print_categories(rows: Sequence[Row]) -> None:
         of_kind = [row for row in rows if row["kind"] == kind]
         cells = [share([row for row in of_kind if row["category"] == c]) for c in DEGRADATIONS]
         print(f"| {kind} | {' | '.join(cells)} |")
+
+
+def print_strengths(rows: Sequence[Row]) -> None:
+    """Print what is found of each third of the strengths, where the input shows it."""
+    print("\n| found by strength | weak | middle | strong |\n|---|---|---|---|")
+    for kind, ends in STRENGTHS.items():
+        of_kind = [row for row in rows if row["kind"] == kind and shows(row)]
+        cells = []
+        for low, high in pairwise(ends):
+            part = [row for row in of_kind if low <= abs(row["size"]) < high]
+            cells.append(f"{low:g} to {high:g}: {share(part)}")
+        print(f"| {kind} | {' | '.join(cells)} |")
+
+
+def shows(row: Row) -> bool:
+    """Say whether a row's input shows what its fault changes."""
+    return row["category"] not in HIDDEN.get(row["kind"], ())
 
 
 def print_stages(rows: Sequence[Row], limits: Thresholds) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ggt_hf.cli.options import Json, Quiet
+from ggt_hf.cli.options import Json, Quiet, RefuseOverlap
 from ggt_hf.cli.output import Output
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
+    from ggt_hf.training.recipe import Recipe
     from ggt_hf.training.record import RunRecord
 
 
@@ -48,6 +49,7 @@ def train(
     show: Annotated[
         bool, typer.Option("--print", help="Print the recipe, to be changed into your own.")
     ] = False,
+    refuse_overlap: RefuseOverlap = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -80,11 +82,27 @@ def train(
         )
         return
     wanted = read_recipe(recipe)
+    if refuse_overlap is not None:
+        _refuse_overlap(wanted, refuse_overlap, quiet=quiet)
     from ggt_hf.training.train import train as run
 
     folder = output or Path(wanted.name)
     record = run(wanted, folder, device=device, steps=steps, resume=resume, quiet=quiet)
     out.result({"output": str(folder), **asdict(record)}, _told(record, folder))
+
+
+def _refuse_overlap(recipe: Recipe, index: Path, *, quiet: bool) -> None:
+    """Look for pictures of a test set in all that the recipe trains on."""
+    from ggt_hf.quality.contamination import refuse_overlap
+    from ggt_hf.quality.pictures import pictures_of
+    from ggt_hf.training.recipe import PairsRecipe
+
+    for source in recipe.data.sources:
+        if isinstance(source, PairsRecipe):
+            found = pictures_of(source.pairs, revision=source.revision, split=source.split)
+        else:
+            found = pictures_of(source.photographs)
+        refuse_overlap(found, index, quiet=quiet)
 
 
 def _row(name: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ def measure(lq: Picture, gt: Picture, *, read_text: bool = True) -> Measured:
     else:
         left_out.append("alignment was not measured (too little of the input was found again)")
     scores["support"] = alignment.support if alignment else 0.0
-    scores |= _tone_scores(measure_tone(lq, gt))
+    scores |= tone_scores(measure_tone(lq, gt))
     scores |= _structure_scores(before, after)
     scores |= _sharpness_scores(before, after)
     if read_text and is_installed():
@@ -86,13 +86,15 @@ def _alignment_scores(alignment: Alignment) -> dict[str, float]:
     }
 
 
-def _tone_scores(tone: ToneDrift) -> dict[str, float]:
+def tone_scores(tone: ToneDrift) -> dict[str, float]:
+    """Return a drift of tone by the names of its scores."""
     return {
         "gain": tone.gain,
         "at_black": tone.at_black,
         "at_white": tone.at_white,
         "at_veil": tone.at_veil,
-        "curve": tone.curve,
+        "gamma": tone.gamma,
+        "drift": tone.drift,
         "chroma": tone.chroma,
         "tint": abs(tone.tint),
         "hue": abs(tone.hue) if tone.hue_known >= _HUE_KNOWN else 0.0,

@@ -27,7 +27,11 @@ class Picture:
 
 
 def pictures_of(
-    src: str | Path, *, revision: str | None = None, token: str | None = None
+    src: str | Path,
+    *,
+    revision: str | None = None,
+    token: str | None = None,
+    split: str | None = None,
 ) -> list[Picture]:
     """List every picture of a source, by name; none is read yet.
 
@@ -36,6 +40,7 @@ def pictures_of(
             or whatever else ``ggt build`` takes.
         revision: commit, tag or branch, for repositories.
         token: of the Hub.
+        split: of a dataset of this format, the one to list; all unless given.
 
     Raises:
         SourceError: there is no picture, or a part of the source cannot be listed.
@@ -43,10 +48,10 @@ def pictures_of(
     """
     path = Path(src)
     if path.exists():
-        found = _pictures_here(path)
+        found = _pictures_here(path, split)
     else:
         try:
-            found = _pictures_in(open_dataset(src, revision=revision, token=token))
+            found = _pictures_in(open_dataset(src, revision=revision, token=token), split)
         except FormatError:  # a repository of another format
             found = _listed(src, revision)
     if not found:
@@ -66,13 +71,13 @@ def pictures_of_pairs(pairs: Iterable[PairSource]) -> list[Picture]:
     ]
 
 
-def _pictures_here(path: Path) -> list[Picture]:
+def _pictures_here(path: Path, split: str | None) -> list[Picture]:
     if path.is_file():
         if path.suffix.lower() in _SUFFIXES:
             return [Picture(name=path.name, read=partial(_read, path))]
         return _listed(path, None)
     if (path / INFO_PATH).is_file():
-        return _pictures_in(open_dataset(path))
+        return _pictures_in(open_dataset(path), split)
     files = [file for file in path.rglob("*") if file.is_file()]
     if any(file.suffix.lower() in {".zip", ".parquet", ".arrow"} for file in files):
         return _listed(path, None)
@@ -83,13 +88,14 @@ def _pictures_here(path: Path) -> list[Picture]:
     ]
 
 
-def _pictures_in(store: PairStore) -> list[Picture]:
+def _pictures_in(store: PairStore, split: str | None) -> list[Picture]:
     return [
         Picture(
             name=f"{row.key}.{side}",
             read=partial(store.read, row.shard, span.offset, span.num_bytes),
         )
         for row in store.manifest
+        if split in (None, row.split)
         for side, span in (("lq", row.lq), ("gt", row.gt))
     ]
 

@@ -31,6 +31,10 @@ _VEIL, _VEILS, _VEIL_PULL = 0.7, (0.5, 0.9), 0.05
 """Linear brightness of a veil: the usual one, the possible ones, and the pull to the usual one."""
 _HUE_PULL = 0.3
 """Pull of colours that were never seen apart towards one turn for all."""
+_BRIGHT_INPUT, _BRIGHT = 0.006, 0.02
+"""Linear brightness of cells, the input's and the candidate's, from which logarithms count."""
+_ENOUGH, _VARIED, _AGREES_IN_GAMMA = 16, 0.02, 0.85
+"""Cells of a place, variance of their logarithms, share of it explained, from which it counts."""
 _GRAY = 1e-4
 """Power of the colours against that of the brightness under which a picture counts as gray."""
 _TINY = 1e-9
@@ -78,17 +82,51 @@ def change_at_veil(places: Places, luma: Values) -> float:
 def tint(places: Places) -> float:
     """Return the octaves by which red grew more than blue: the weighted median over places.
 
-    A veil of any colour leaves it alone. 0 where fewer than four places have lines.
+    The lines run from the candidate to the input, whose noise then bends none of them. A veil of
+    any colour leaves it alone. 0 where fewer than four places have lines.
     """
-    red, blue = (_lines(places.before[..., c], places.after[..., c]) for c in (0, 2))
+    red, blue = (_lines(places.after[..., c], places.before[..., c]) for c in (0, 2))
     agrees = np.minimum(red.agrees, blue.agrees)
     weight = np.minimum(red.power, blue.power) * agrees**8 * (agrees > _AGREES)
     if np.count_nonzero(weight) < 4:
         return 0.0
-    octaves = np.log2(np.maximum(red.slope, 1e-3) / np.maximum(blue.slope, 1e-3))
-    order = np.argsort(octaves)
+    octaves = np.log2(np.maximum(blue.slope, 1e-4) / np.maximum(red.slope, 1e-4))
+    return _median(octaves, np.minimum(weight, np.quantile(weight[weight > 0], 0.7)))
+
+
+def gamma(before: Values, after: Values) -> float:
+    """Return the power of the candidate's brightness over the input's: the median over places.
+
+    Light that only got less or more, unevenly even, keeps it at 1. Cells of the input in which
+    noise would count are left out; 1 where fewer than four places are left.
+
+    Args:
+        before: brightness of the input's cells, linear, ``(CELLS, CELLS)``.
+        after: the same of the candidate.
+    """
+    x, y = by_place(before), by_place(after)
+    bright = (x > _BRIGHT_INPUT) & (y > _BRIGHT)
+    count = np.maximum(bright.sum(axis=1), 1)
+    one, other = (_log_less_mean(values, bright, count) for values in (x, y))
+    power, shared = (other * other).sum(axis=1), (one * other).sum(axis=1)
+    agrees = shared**2 / np.maximum(power * (one * one).sum(axis=1), _TINY)
+    shown = (count > _ENOUGH) & (power / count > _VARIED) & (agrees > _AGREES_IN_GAMMA)
+    if np.count_nonzero(shown) < 4:
+        return 1.0
+    power, shared = power[shown], shared[shown]
+    slope = _median(shared / power, np.minimum(power, np.quantile(power, 0.7)))
+    return 1 / max(slope, 0.1)
+
+
+def _log_less_mean(values: Values, where: NDArray[np.bool_], count: Values) -> Values:
+    logs = np.where(where, np.log(np.maximum(values, 1e-4)), 0.0)
+    return np.where(where, logs - (logs.sum(axis=1) / count)[:, None], 0.0)
+
+
+def _median(values: Values, weight: Values) -> float:
+    order = np.argsort(values)
     passed = np.cumsum(weight[order])
-    return float(octaves[order][np.searchsorted(passed, passed[-1] / 2)])
+    return float(values[order][np.searchsorted(passed, passed[-1] / 2)])
 
 
 def hue_turn(places: Places, luma: Values) -> tuple[float, float]:
@@ -138,9 +176,14 @@ def _one_turn(colour: Values, turned: Values) -> Values:
     return np.array([[factor.real, factor.imag], [-factor.imag, factor.real]])
 
 
+def by_place(cells: Values) -> Values:
+    """Return cells ``(CELLS, CELLS, ...)`` as ``(P, N, ...)``: N cells at each of P places."""
+    side, more = CELLS // PLACES, cells.shape[2:]
+    split = np.moveaxis(cells.reshape(PLACES, side, PLACES, side, *more), 2, 1)
+    return split.reshape(PLACES * PLACES, side * side, *more)
+
+
 def _cut(cells: Cells) -> tuple[Values, Values]:
-    side = CELLS // PLACES
-    split = cells.reshape(PLACES, side, PLACES, side, 3).transpose(0, 2, 1, 3, 4)
-    places = split.reshape(PLACES * PLACES, side * side, 3)
+    places = by_place(cells)
     mean = places.mean(axis=1)
     return places - mean[:, None, :], mean

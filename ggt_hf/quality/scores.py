@@ -70,7 +70,18 @@ SCORES: dict[str, ScoreKind] = {
     "at_veil": ScoreKind(
         "change of tone at the brightness of a veil", " % of white", _DARK, _BRIGHT
     ),
-    "curve": ScoreKind("bend of linear brightness against the input's", "", _TONE, _TONE),
+    "gamma": ScoreKind(
+        "power of linear brightness over the input's; 1 = kept",
+        "",
+        "its contrast is weaker than the scene's",
+        "its contrast is harsher than the scene's",
+    ),
+    "drift": ScoreKind(
+        "how much worse no drift of tone explains the pair than one does; 0 = no worse",
+        "",
+        "",
+        "its tone drifted",
+    ),
     "tint": ScoreKind("growth of red against blue, without sign", " octaves", "", _CAST),
     "hue": ScoreKind("turn of the hues, without sign", " degrees", "", "its hues are turned"),
     "chroma": ScoreKind(

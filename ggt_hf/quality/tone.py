@@ -15,21 +15,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ggt_hf.quality.places import CELLS, Cells, change_at_veil, cut_to_places, hue_turn, tint
+from ggt_hf.quality.drift import unexplained
+from ggt_hf.quality.places import (
+    CELLS,
+    Cells,
+    change_at_veil,
+    cut_to_places,
+    gamma,
+    hue_turn,
+    tint,
+)
 from ggt_hf.quality.planes import Picture
 
 BRIGHT_GREY = 0.68
 """Linear value (grey level 215) at which haze and mist leave a picture about as it is."""
 
-_GAMMA = 2.2
-_TO_LINEAR = ((np.arange(256) / 255.0) ** _GAMMA).astype(np.float32)
-_LUMA = np.array([0.299, 0.587, 0.114])
+_LEVELS = np.arange(256) / 255
+_TO_LINEAR = np.where(
+    _LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4
+).astype(np.float32)
+"""Of sRGB: at dark levels a plain power is far off."""
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
 _TINY = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToneDrift:
-    """What became of the tones, in linear light. Neutral: gain and chroma 1, all others 0."""
+    """What became of the tones, in linear light. Neutral: gain, gamma and chroma 1, others 0."""
 
     gain: float
     """Growth of brightness against the input's, by a fitted line; 1 = kept."""
@@ -39,8 +51,10 @@ class ToneDrift:
     """Change that this line makes at `BRIGHT_GREY`, in percent of white."""
     at_veil: float
     """Change where the lines of all places meet: at the veil's own brightness; percent of white."""
-    curve: float
-    """How much the brightness bends away from its line, as a share of it."""
+    gamma: float
+    """Power of the brightness over the input's, from place to place; 1 = kept."""
+    drift: float
+    """How much worse no drift explains the pair than one does, through air; 0 = no worse."""
     chroma: float
     """Colourfulness against the input's; 1 = kept."""
     tint: float
@@ -53,7 +67,8 @@ class ToneDrift:
 
 def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
     """Measure the drift of tone from `lq` to `gt`, two pictures of the same shape."""
-    before, after = _coarse(lq), _coarse(gt)
+    fine_before, fine_after = _cells(lq, 2 * CELLS), _cells(gt, 2 * CELLS)
+    before, after = _halved(fine_before), _halved(fine_after)
     x, y = (before @ _LUMA).ravel(), (after @ _LUMA).ravel()
     gain, at_black = _line(x, y)
     places = cut_to_places(before, after)
@@ -63,7 +78,8 @@ def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
         at_black=100 * at_black,
         at_white=100 * (at_black + (gain - 1) * BRIGHT_GREY),
         at_veil=100 * change_at_veil(places, _LUMA),
-        curve=_curve(x, y),
+        gamma=gamma(before @ _LUMA, after @ _LUMA),
+        drift=unexplained(*_least_covered(fine_before, fine_after)),
         chroma=_growth(_colourfulness(before), _colourfulness(after)),
         tint=tint(places),
         hue=hue,
@@ -71,9 +87,31 @@ def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
     )
 
 
-def _coarse(picture: Picture) -> Cells:
+def _cells(picture: Picture, side: int) -> Cells:
     linear = _TO_LINEAR[picture]
-    return cv2.resize(linear, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float64)
+    return cv2.resize(linear, (side, side), interpolation=cv2.INTER_AREA).astype(np.float64)
+
+
+def _quarters(cells: Cells) -> NDArray[np.float64]:
+    side = len(cells) // 2
+    split = cells.reshape(side, 2, side, 2, 3).transpose(0, 2, 1, 3, 4)
+    return split.reshape(side, side, 4, 3)
+
+
+def _halved(cells: Cells) -> Cells:
+    mean: Cells = _quarters(cells).mean(axis=2)
+    return mean
+
+
+def _least_covered(before: Cells, after: Cells) -> tuple[Cells, Cells]:
+    """Keep, of every four cells, that in which the input is brightest the least.
+
+    Rain and flakes are brighter than what they cover, and do not cover all.
+    """
+    one, other = _quarters(before), _quarters(after)
+    least = (one @ _LUMA - other @ _LUMA).argmin(axis=2)[..., None, None]
+    kept = (np.take_along_axis(cells, least, axis=2)[:, :, 0] for cells in (one, other))
+    return next(kept), next(kept)
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
@@ -82,15 +120,6 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]
     power = float(left @ left)
     gain = float(left @ y) / power if power > _TINY else 1.0
     return gain, float(y.mean() - gain * x.mean())
-
-
-def _curve(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return the quadratic part of y over x against its linear part, both per deviation of x."""
-    deviation = float(x.std())
-    if deviation < _TINY:
-        return 0.0
-    _, slope, bend = np.polynomial.polynomial.polyfit((x - x.mean()) / deviation, y, 2)
-    return float(bend / max(abs(slope), 1e-3))
 
 
 def _colourfulness(cells: Cells) -> float:

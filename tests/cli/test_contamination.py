@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.test_build import ggt
 from tests.making import encoded
@@ -52,6 +53,29 @@ def test_build_and_push_refuse_what_overlaps(folders: Path) -> None:
     words = "push", "dataset", folders / "out", "org/name", "--dry-run"
     refused = ggt(*words, "--refuse-overlap", folders / "index.parquet")
     assert refused.returncode == 1 and "are in the test set" in refused.stderr
+
+
+def test_training_refuses_what_overlaps_in_the_split_that_it_reads(folders: Path) -> None:
+    photos, recipe = folders / "photos", folders / "mine.yaml"
+    photos.mkdir()
+    (photos / "s3.png").write_bytes(encoded(scene(3)))
+    assert build(folders).returncode == 0  # its pairs are all of the split "train"
+    text = ggt("train", "one-step", "--print").stdout
+    for sources, split, refused in (
+        (f"photographs: {photos}", "", True),
+        (f"pairs: {folders / 'out'}", "train", True),
+        (f"pairs: {folders / 'out'}", "test", False),
+    ):
+        changed = yaml.safe_load(text)
+        word, _, path = sources.partition(": ")
+        changed["data"]["sources"] = [{word: path} | ({"split": split} if split else {})]
+        changed["data"].pop("ratio", None)
+        recipe.write_text(yaml.safe_dump(changed))
+        words = "train", recipe, "--output", folders / "run", "--steps", "1"
+        done = ggt(*words, "--refuse-overlap", folders / "index.parquet")
+        assert done.returncode == 1
+        assert ("are in the test set" in done.stderr) == refused
+        assert not (folders / "run/model").exists()
 
 
 def test_a_file_that_is_no_index_is_named(folders: Path) -> None:

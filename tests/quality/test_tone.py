@@ -19,18 +19,22 @@ def colours(seed: int = 0) -> Picture:
 
 
 def linear(picture: Picture) -> NDArray[np.float64]:
-    return (picture / 255.0) ** 2.2
+    level = picture / 255.0
+    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
 
 
 def shown(values: NDArray[np.float64]) -> Picture:
-    return np.rint(np.clip(values, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)
+    value = np.clip(values, 0, 1)
+    level = np.where(value <= 0.0031308, 12.92 * value, 1.055 * value ** (1 / 2.4) - 0.055)
+    return np.rint(level * 255).astype(np.uint8)
 
 
 def test_the_same_picture_has_no_drift() -> None:
     tone = measure_tone(photograph(PHOTO), photograph(PHOTO))
     assert tone.gain == pytest.approx(1)
     assert tone.chroma == pytest.approx(1)
-    for value in (tone.at_black, tone.at_white, tone.at_veil, tone.curve, tone.tint, tone.hue):
+    assert tone.gamma == pytest.approx(1)
+    for value in (tone.at_black, tone.at_white, tone.at_veil, tone.drift, tone.tint, tone.hue):
         assert value == pytest.approx(0, abs=1e-6)
     assert tone.hue_known == pytest.approx(1, abs=1e-6)
 
@@ -71,10 +75,26 @@ def test_light_of_another_colour_is_a_tint_and_turns_no_hue() -> None:
     assert tone.hue == pytest.approx(0, abs=6)
 
 
-def test_a_gamma_bends_the_curve() -> None:
-    lq = colours()
-    assert measure_tone(lq, shown(linear(lq) ** 1.5)).curve > 0.05
-    assert measure_tone(lq, shown(linear(lq) ** 0.6)).curve < -0.02
+def test_a_power_of_the_brightness_is_measured_in_uneven_darkness() -> None:
+    gt = photograph(PHOTO)
+    lit = np.linspace(0.05, 0.5, gt.shape[1])[:, None, None]
+    dark = shown(linear(gt) * lit)
+    assert measure_tone(dark, gt).gamma == pytest.approx(1, abs=0.03)
+    for power in (0.8, 1.25):
+        bent = shown(linear(gt) ** power)
+        assert measure_tone(dark, bent).gamma == pytest.approx(power, abs=0.08)
+
+
+def test_a_drift_of_tone_is_seen_through_uneven_haze() -> None:
+    gt = photograph(PHOTO)
+    through = np.linspace(0.25, 0.8, gt.shape[1])[:, None, None]
+    hazy = shown(linear(gt) * through + 0.7 * (1 - through))
+    assert measure_tone(hazy, gt).drift < 0.02
+    for level in (-35.0, 35.0):
+        moved = np.clip(gt + level, 0, 255).astype(np.uint8)
+        assert measure_tone(hazy, moved).drift > 0.1
+    stretched = np.clip((gt - gt.mean()) * 1.35 + gt.mean(), 0, 255).astype(np.uint8)
+    assert measure_tone(hazy, stretched).drift > 0.1
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -99,5 +119,5 @@ def test_the_smallest_pictures_are_measured_without_a_warning(shape: tuple[int, 
     black = np.zeros(shape, np.uint8)
     tone = measure_tone(black, black)
     assert np.isfinite(
-        [tone.gain, tone.curve, tone.at_veil, tone.tint, tone.hue, tone.chroma]
+        [tone.gain, tone.gamma, tone.drift, tone.at_veil, tone.tint, tone.hue, tone.chroma]
     ).all()
