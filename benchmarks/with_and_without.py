@@ -9,7 +9,7 @@ steps, from the same weights: on the simulator over clean photographs alone, and
 and the accepted pairs, 1:1. Both are measured on held-out pairs (the sample's test split, which is
 simulated) with their truth, and on the held-out degraded photographs without any: by what the rule
 observer still sees in them (severities of all it names, summed; less is better), and by metrics
-that need no reference, where pyiqa is installed (`--blind`).
+that need no reference (`--blind`): PIQE, and others where pyiqa is installed.
 
 A picture's score is its mean over the seeds; intervals are over pictures (bootstrap, 95 %). The
 spread is that of the differences of the seeds. Killed, the same command goes on.
@@ -221,7 +221,9 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--blind", help="metrics of pyiqa that need no reference, as piqe,musiq")
+    parser.add_argument(
+        "--blind", default="piqe", help="metrics that need no reference, as piqe,musiq; or none: ''"
+    )
     parser.add_argument("--device")
     parser.add_argument("--out", type=Path, help="keep everything here, and go on there")
     parser.add_argument("--table", type=Path, help="write the table to this file as well")
