@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from ggt_hf.cli.build import build
 from ggt_hf.cli.card import card
@@ -32,8 +34,31 @@ from ggt_hf.cli.verify import verify
 from ggt_hf.errors import GgtError, WriteError
 from ggt_hf.version import __version__
 
+INTERRUPTED = 130
+"""Exit code of a command stopped by Ctrl-C, as shells have it."""
+
+RESUMING = ("build", "prompt", "synth", "qc", "train", "restore", "eval", "rank", "push")
+"""Verbs that keep what is done; the others are short, or begin anew."""
+
+
+class Verbs(TyperGroup):
+    """The verbs. Ctrl-C ends any of them with a word on what the same command does next."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the verb that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            resumes = ctx.invoked_subcommand in RESUMING
+            does = "goes on from here" if resumes else "begins anew"
+            # Terminals write ^C where the cursor stands.
+            typer.echo(f"\nStopped. The same command {does}.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
     name="ggt",
+    cls=Verbs,
     help="Generative ground truth for real-world image restoration.",
     no_args_is_help=True,
     add_completion=True,

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from ggt_hf.data.building.reports import BuildReport, Rehearsal
     from ggt_hf.data.building.rewriting import NotSeekable
 
-_INTERRUPTED = 130
-"""Exit code of a command stopped by Ctrl-C, as shells have it."""
-
 
 def build(  # noqa: PLR0913 - one parameter a flag
     src: Annotated[
@@ -138,11 +135,7 @@ def build(  # noqa: PLR0913 - one parameter a flag
     if dry_run:
         _show_rehearsal(screen, rehearse(listing, options), refused=not drop_bad)
         return
-    try:
-        _show_report(screen, out, build_listing(listing, out, options))
-    except KeyboardInterrupt:
-        screen.remark("Stopped. The same command goes on from here.")
-        raise typer.Exit(_INTERRUPTED) from None
+    _show_report(screen, out, build_listing(listing, out, options))
 
 
 def _mapping(words: list[str]) -> dict[str, str]:

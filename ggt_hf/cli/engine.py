@@ -67,9 +67,6 @@ Merge = Annotated[
     ),
 ]
 
-INTERRUPTED = 130
-"""Exit code of a command stopped by Ctrl-C, as shells have it."""
-
 _OF_THE_FILE = ("--write-sbatch", "--num-tasks", "--sbatch")
 """Options about the batch file, which the command inside of it does not take again."""
 

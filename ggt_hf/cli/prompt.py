@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ggt_hf.cli.engine import (
-    INTERRUPTED,
     Engine,
     EngineFlags,
     Merge,
@@ -160,18 +159,14 @@ def _write(
     """Write prompts into a file, on any engine."""
     from ggt_hf.synthesis.prompt_file import write_prompts
 
-    try:
-        report = write_prompts(
-            found,
-            choice.open,
-            out,
-            flags.options(1 if choice.has_model else None, quiet=screen.quiet),
-            fingerprint=choice.fingerprint,
-            batch_size=choice.batch_size,
-        )
-    except KeyboardInterrupt:
-        screen.remark("Stopped. The same command goes on from here.")
-        raise typer.Exit(INTERRUPTED) from None
+    report = write_prompts(
+        found,
+        choice.open,
+        out,
+        flags.options(1 if choice.has_model else None, quiet=screen.quiet),
+        fingerprint=choice.fingerprint,
+        batch_size=choice.batch_size,
+    )
     for failure in report.failures:
         screen.remark(f"left out: {failure.error}")
     if report.merged:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ggt_hf.cli.engine import (
-    INTERRUPTED,
     Engine,
     EngineFlags,
     Merge,
@@ -121,17 +120,13 @@ def qc(  # noqa: PLR0913 - one parameter a flag
     folder = CandidateFolder(candidates)
     if flags.batch_written("ggt-qc", output):
         return
-    try:
-        if engine == "local":
-            report = _here(folder, out, choice, flags, output, everything=everything)
-        else:
-            found = _spread(folder, out, choice, flags, output, everything=everything)
-            if found is None:
-                return
-            report = found
-    except KeyboardInterrupt:
-        output.remark("Stopped. The same command goes on from here.")
-        raise typer.Exit(INTERRUPTED) from None
+    if engine == "local":
+        report = _here(folder, out, choice, flags, output, everything=everything)
+    else:
+        found = _spread(folder, out, choice, flags, output, everything=everything)
+        if found is None:
+            return
+        report = found
     _finish(report, folder, triples, output)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ggt_hf.cli.engine import INTERRUPTED
 from ggt_hf.cli.options import DryRun, Json, Limit, NumWorkers, Quiet, Seed, Token, Yes
 from ggt_hf.cli.output import Output
 from ggt_hf.errors import UsageError
@@ -132,11 +131,7 @@ def rank(  # noqa: PLR0913 - one parameter a flag
         _show_quotes(screen, quotes)
         return
     _agree(screen, quotes, options.spending.max_cost, asked=yes)
-    try:
-        found = ranked(contestants, out, options)
-    except KeyboardInterrupt:
-        screen.remark("Stopped. The same command goes on from here.")
-        raise typer.Exit(INTERRUPTED) from None
+    found = ranked(contestants, out, options)
     page = write_ranking(found)
     screen.result(to_dict(found), to_markdown(found).rstrip())
     screen.remark(f"Open {page.resolve()} in a browser.")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ggt_hf.cli.engine import (
-    INTERRUPTED,
     Engine,
     EngineFlags,
     Merge,
@@ -204,13 +203,9 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     if flags.batch_written("ggt-synth", screen):
         return
     _agree(screen, quote, asked=yes)
-    try:
-        report = run.run() if engine == "local" else _spread(run, editor, options, flags, screen)
-        if report:
-            show_report(screen, out, listing, report)
-    except KeyboardInterrupt:
-        screen.remark("Stopped. The same command goes on from here.")
-        raise typer.Exit(INTERRUPTED) from None
+    report = run.run() if engine == "local" else _spread(run, editor, options, flags, screen)
+    if report:
+        show_report(screen, out, listing, report)
 
 
 def _spread(
