@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Kind = Literal["dataset", "model", "space"]
-_PLACES: dict[Kind, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
 """What a repository is one of."""
+
+_PLACES: dict[Kind, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
 
 MAIN = "main"
 
