@@ -190,7 +190,7 @@ def _means(scores: Matrix, drawn: NDArray[np.int64]) -> Matrix:
     again = scores[:, drawn]
     counts = (~np.isnan(again)).sum(axis=1)
     means = np.nansum(again, axis=1) / np.maximum(counts, 1)
-    return np.where(counts > 0, means, np.nanmean(scores, axis=1))
+    return np.asarray(np.where(counts > 0, means, np.nanmean(scores, axis=1)))
 
 
 def scaled(values: Matrix) -> Matrix:
