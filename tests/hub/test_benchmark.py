@@ -88,9 +88,10 @@ def test_it_goes_to_the_hub_with_its_dataset(folder, hub: Hub):
 
 
 def test_a_broken_one_is_not_pushed(folder, hub: Hub):
-    (folder.root / EVAL_PATH).write_text("name: x\n")
-    with pytest.raises(FormatError, match=r"no eval\.yaml"):
-        push_dataset(folder.root, REPO)
+    for broken in (b"name: x\n", "name: Längs".encode("latin-1")):
+        (folder.root / EVAL_PATH).write_bytes(broken)
+        with pytest.raises(FormatError, match=r"no eval\.yaml"):
+            push_dataset(folder.root, REPO)
 
 
 @pytest.mark.parametrize(
