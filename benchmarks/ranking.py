@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ggt_hf.evaluation.benchmark import Settings
 from ggt_hf.evaluation.cases import list_cases
 from ggt_hf.evaluation.judging import JudgeChoice
 from ggt_hf.evaluation.ranking.bradley_terry import fit
@@ -30,6 +29,7 @@ from ggt_hf.evaluation.ranking.rank import RankOptions, rank
 from ggt_hf.evaluation.ranking.study import read_study
 from ggt_hf.evaluation.ranking.tables import to_markdown
 from ggt_hf.evaluation.ranking.votes import outcomes_of, wins_of
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.images import decode, encode_png
 from ggt_hf.restoration.editor import open_editor

@@ -21,7 +21,7 @@ from ggt_hf.errors import MissingExtraError
 from ggt_hf.restoration.embedded import EMBEDDED
 
 if TYPE_CHECKING:
-    from ggt_hf.evaluation.benchmark import BenchmarkReport
+    from ggt_hf.evaluation.run import BenchmarkReport
 
 RECIPE = "finetune.yaml"
 """The recipe that is carried out; `ggt train` takes it."""

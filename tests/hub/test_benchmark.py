@@ -14,8 +14,9 @@ from ggt_hf.cli.app import app
 from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.data.validation import validate
 from ggt_hf.errors import FormatError, UsageError
-from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.claims import Claim
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import named_task, task_of
 from ggt_hf.hub.benchmark import EVAL_PATH, benchmark_of, parse_benchmark, write_benchmark
 from ggt_hf.hub.push import push_dataset

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ggt_hf.errors import UsageError
-from ggt_hf.evaluation.benchmark import BenchmarkReport, Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.judging import JudgeChoice, said_by
 from ggt_hf.evaluation.ranking.axes import (
     AXES,
@@ -42,6 +42,7 @@ from ggt_hf.evaluation.ranking.making import (
 from ggt_hf.evaluation.ranking.study import write_study
 from ggt_hf.evaluation.ranking.votes import Poll, read_poll
 from ggt_hf.evaluation.restorers import Input, Restorer
+from ggt_hf.evaluation.run import BenchmarkReport, Settings
 from ggt_hf.evaluation.summary import ENOUGH
 from ggt_hf.evaluation.task import Task
 from ggt_hf.metrics import metrics_named

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from ggt_hf.errors import BudgetError, UsageError
-from ggt_hf.evaluation.benchmark import Settings
 from ggt_hf.evaluation.ranking.axes import FIDELITY, PREFERENCE, Measure, scaled, stand
 from ggt_hf.evaluation.ranking.contestants import contestants_of
 from ggt_hf.evaluation.ranking.making import Spending, quote
@@ -20,6 +19,7 @@ from ggt_hf.evaluation.ranking.panel import SimulatedRater, simulate_panel
 from ggt_hf.evaluation.ranking.rank import RankOptions, prepare, rank
 from ggt_hf.evaluation.ranking.study import read_study
 from ggt_hf.evaluation.ranking.tables import to_latex, to_markdown
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.synthesis.editors.offline import ReplayEditor
 from ggt_hf.synthesis.prompters import PrompterChoice
