@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.restorers import Input
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import task_of
 from tests import torchvision_shim
 

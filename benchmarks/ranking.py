@@ -19,16 +19,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ggt_hf.evaluation.benchmark import Settings
 from ggt_hf.evaluation.cases import list_cases
 from ggt_hf.evaluation.judging import JudgeChoice
 from ggt_hf.evaluation.ranking.bradley_terry import fit
 from ggt_hf.evaluation.ranking.contestants import contestants_of
 from ggt_hf.evaluation.ranking.page import write_ranking
 from ggt_hf.evaluation.ranking.panel import Manner, SimulatedRater, simulate_panel
-from ggt_hf.evaluation.ranking.rank import RankOptions, rank, read_versions
+from ggt_hf.evaluation.ranking.rank import RankOptions, rank
+from ggt_hf.evaluation.ranking.study import read_study
 from ggt_hf.evaluation.ranking.tables import to_markdown
 from ggt_hf.evaluation.ranking.votes import outcomes_of, wins_of
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.images import decode, encode_png
 from ggt_hf.restoration.editor import open_editor
@@ -95,13 +96,12 @@ def run(out: Path, judge: str) -> None:
     )
     folder = out / "ranking"
     rank(contestants, folder, options)
-    versions, _ = read_versions(folder)
     raters = [
         SimulatedRater(name=f"rater-{number:02d}", strengths=LIKED, manner=manner)
         for number, manner in enumerate(MANNERS)
     ]
     if not (folder / "votes").exists():
-        simulate_panel(raters, versions, folder)
+        simulate_panel(raters, read_study(folder).versions, folder)
     found = rank(contestants, folder, options)
     print(to_markdown(found))
     names = list(LIKED)

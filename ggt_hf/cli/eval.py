@@ -14,8 +14,8 @@ from ggt_hf.cli.output import Output, counted, plain
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
-    from ggt_hf.evaluation.benchmark import BenchmarkReport
     from ggt_hf.evaluation.recipe import Recipe
+    from ggt_hf.evaluation.run import BenchmarkReport
 
 REPORT = "report.html"
 """The page, in the run's folder."""
@@ -101,9 +101,10 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
 
       ggt eval --recipe table.yaml --out table
     """
-    from ggt_hf.evaluation.benchmark import Settings, ShareDoneError, run_benchmark
+    from ggt_hf.evaluation.benchmark import run_benchmark
     from ggt_hf.evaluation.judging import judge_choice
     from ggt_hf.evaluation.restorers import restorer_of
+    from ggt_hf.evaluation.run import Settings, ShareDoneError
     from ggt_hf.evaluation.task import task_of
     from ggt_hf.restoration.methods import method_of
 

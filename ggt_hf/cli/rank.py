@@ -178,8 +178,8 @@ def _with_limits(
 ) -> RankOptions:
     from dataclasses import replace
 
-    from ggt_hf.evaluation.benchmark import Settings
     from ggt_hf.evaluation.ranking.making import Spending
+    from ggt_hf.evaluation.run import Settings
     from ggt_hf.synthesis.budget import cap
 
     return replace(

@@ -153,11 +153,10 @@ def _show(server: ReviewServer, reviewer: str, after: str, no_open: bool, output
 
 
 def _tell_raters(out: Path, output: Output) -> None:
-    from ggt_hf.evaluation.ranking.rank import read_versions
+    from ggt_hf.evaluation.ranking.study import read_study
     from ggt_hf.evaluation.ranking.votes import read_poll
 
-    versions, _ = read_versions(out)
-    poll = read_poll(out, versions)
+    poll = read_poll(out, read_study(out))
     output.table(
         [
             {
@@ -170,7 +169,8 @@ def _tell_raters(out: Path, output: Output) -> None:
             for rater in poll.raters
         ]
     )
-    output.remark(f"{len(poll.votes):,} votes count.")
+    stale = f"; {poll.num_stale:,} are on pictures not ranked any more" if poll.num_stale else ""
+    output.remark(f"{len(poll.votes):,} votes count{stale}.")
 
 
 def _not_rejected(path: Path) -> set[str]:

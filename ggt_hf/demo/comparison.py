@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ggt_hf.evaluation.restorers import INPUT
 
 if TYPE_CHECKING:
-    from ggt_hf.evaluation.benchmark import BenchmarkReport
+    from ggt_hf.evaluation.run import BenchmarkReport
 
 FOLDER = "comparison"
 """The run's folder inside the demo's."""
@@ -28,9 +28,10 @@ def compare_restorers(
     Raises:
         GgtError: a restorer cannot be used.
     """
-    from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+    from ggt_hf.evaluation.benchmark import run_benchmark
     from ggt_hf.evaluation.report import write_report
     from ggt_hf.evaluation.restorers import restorer_of
+    from ggt_hf.evaluation.run import Settings
     from ggt_hf.evaluation.task import SAMPLE, task_of
     from ggt_hf.restoration.methods import method_of
 

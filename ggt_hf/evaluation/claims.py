@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ggt_hf.errors import FormatError, UsageError
-from ggt_hf.evaluation.benchmark import RUN
+from ggt_hf.evaluation.run import RUN
 from ggt_hf.evaluation.scores import FILE, PictureScore, read_scores
 from ggt_hf.evaluation.statistics import interval
 from ggt_hf.evaluation.task import SAMPLE

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from ggt_hf.data.streaming.order import salt
 from ggt_hf.evaluation import report_tables
-from ggt_hf.evaluation.benchmark import BenchmarkReport
 from ggt_hf.evaluation.cases import Case
 from ggt_hf.evaluation.report_figures import figures
 from ggt_hf.evaluation.restorers import INPUT
+from ggt_hf.evaluation.run import BenchmarkReport
 from ggt_hf.evaluation.scores import PictureScore
 from ggt_hf.evaluation.statistics import COVERAGE
 from ggt_hf.evaluation.tables import shown

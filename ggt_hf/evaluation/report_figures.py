@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from ggt_hf.evaluation.benchmark import BenchmarkReport
 from ggt_hf.evaluation.restorers import INPUT
+from ggt_hf.evaluation.run import BenchmarkReport
 from ggt_hf.evaluation.scores import PictureScore
 from ggt_hf.evaluation.summary import Summary
 from ggt_hf.evaluation.tables import MINUS, columns, rows_of

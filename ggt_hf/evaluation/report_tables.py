@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ggt_hf.evaluation.benchmark import BenchmarkReport
 from ggt_hf.evaluation.report_figures import median_seconds, seconds_text, spoken
 from ggt_hf.evaluation.restorers import INPUT
+from ggt_hf.evaluation.run import BenchmarkReport
 from ggt_hf.evaluation.scores import ALL
 from ggt_hf.evaluation.statistics import Interval
 from ggt_hf.evaluation.summary import ENOUGH, Difference, Summary

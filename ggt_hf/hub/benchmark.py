@@ -109,8 +109,8 @@ def write_benchmark(folder: Path, benchmark: Benchmark) -> Path:
     return path
 
 
-def parse_benchmark(text: str, where: str = EVAL_PATH) -> Benchmark:
-    """Read an ``eval.yaml``.
+def parse_benchmark(text: str | bytes, where: str = EVAL_PATH) -> Benchmark:
+    """Read an ``eval.yaml``; bytes are its UTF-8.
 
     Raises:
         FormatError: it lacks what the Hub asks for, or says what our results cannot mean.

@@ -86,9 +86,8 @@ def local_files(dataset: DatasetFolder, card: str) -> tuple[LocalFile, ...]:
     }
     lying = dataset.root / EVAL_PATH
     if lying.is_file():
-        text = lying.read_text(encoding="utf-8")
-        parse_benchmark(text, str(lying))
-        small[EVAL_PATH] = text.encode()
+        small[EVAL_PATH] = lying.read_bytes()
+        parse_benchmark(small[EVAL_PATH], str(lying))
     return (*shards, *(in_memory(path, data) for path, data in small.items()))
 
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Kind = Literal["dataset", "model", "space"]
-_PLACES: dict[Kind, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
 """What a repository is one of."""
+
+_PLACES: dict[Kind, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
 
 MAIN = "main"
 
@@ -76,7 +77,7 @@ class Remote:
     def __init__(self, repo_id: str, token: str | None = None, kind: Kind = "dataset") -> None:
         from huggingface_hub import HfApi, get_token
 
-        self.repo_id = _valid(repo_id)
+        self.repo_id = valid_repository(repo_id)
         self.kind: Kind = kind
         self.token = token or get_token()
         if self.token is None:
@@ -233,7 +234,8 @@ class Remote:
             return
 
 
-def _valid(repo_id: str) -> str:
+def valid_repository(repo_id: str) -> str:
+    """Return `repo_id` if it can be a repository's, ``ORG/NAME``; else raise `UsageError`."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 

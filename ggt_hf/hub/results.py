@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ggt_hf.errors import FormatError, UsageError
 from ggt_hf.evaluation.claims import DIGITS, Claim, claims_of, write_claims
 from ggt_hf.hub.refusals import persist
+from ggt_hf.hub.remote import valid_repository
 from ggt_hf.metrics import metric
 
 if TYPE_CHECKING:
@@ -92,12 +93,13 @@ def publish_results(
 
     Raises:
         FormatError: as `write_results`.
-        UsageError: likewise.
+        UsageError: likewise, and where `repo_id` cannot be a repository's name.
         HubError: the Hub refused, or could not be reached.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import EntryNotFoundError
 
+    valid_repository(repo_id)
     api = HfApi(token=token)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -193,6 +193,7 @@ def _snapshot(repo: str, revision: str | None, token: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -204,6 +205,11 @@ def _snapshot(repo: str, revision: str | None, token: str | None) -> Path:
                 repo, revision=revision, token=token, ignore_patterns=["*.png", "*.jpg"]
             )
         )
+    except HFValidationError as error:
+        raise UsageError(
+            f"There is no folder {repo}, and it is no model's name on the Hub either.",
+            hint="Give a folder, or ORG/NAME.",
+        ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         at = f" at {revision}" if revision else ""
         raise HubError(

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ggt_hf.errors import FormatError, ModelError, UsageError
-from ggt_hf.evaluation.benchmark import RUN, Settings, ShareDoneError, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.restorers import Input, Replay
+from ggt_hf.evaluation.run import RUN, Settings, ShareDoneError
 from ggt_hf.evaluation.scores import FILE, read_scores
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.images import decode

@@ -13,13 +13,14 @@ import pytest
 
 from ggt_hf.errors import ModelError, UsageError
 from ggt_hf.evaluation import judging
-from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.claims import claims_of
 from ggt_hf.evaluation.judging import JUDGED, JudgeChoice, judge_choice
 from ggt_hf.evaluation.planted import planted_ladders, preference_agreement, score_agreement
 from ggt_hf.evaluation.preference import VLMPreference
 from ggt_hf.evaluation.report import write_report
 from ggt_hf.evaluation.restorers import Input, Replay
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.scores import FILE, read_scores
 from ggt_hf.evaluation.tables import to_markdown
 from ggt_hf.evaluation.task import task_of

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from ggt_hf.evaluation.benchmark import BenchmarkReport, Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.report import FIGURES, choose, write_report
 from ggt_hf.evaluation.restorers import Input
+from ggt_hf.evaluation.run import BenchmarkReport, Settings
 from ggt_hf.evaluation.scores import PictureScore
 from ggt_hf.evaluation.task import task_of
 from tests import accessible

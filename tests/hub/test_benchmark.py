@@ -14,8 +14,9 @@ from ggt_hf.cli.app import app
 from ggt_hf.data.reading.folder import DatasetFolder
 from ggt_hf.data.validation import validate
 from ggt_hf.errors import FormatError, UsageError
-from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.claims import Claim
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import named_task, task_of
 from ggt_hf.hub.benchmark import EVAL_PATH, benchmark_of, parse_benchmark, write_benchmark
 from ggt_hf.hub.push import push_dataset
@@ -88,9 +89,10 @@ def test_it_goes_to_the_hub_with_its_dataset(folder, hub: Hub):
 
 
 def test_a_broken_one_is_not_pushed(folder, hub: Hub):
-    (folder.root / EVAL_PATH).write_text("name: x\n")
-    with pytest.raises(FormatError, match=r"no eval\.yaml"):
-        push_dataset(folder.root, REPO)
+    for broken in (b"name: x\n", "name: Längs".encode("latin-1")):
+        (folder.root / EVAL_PATH).write_bytes(broken)
+        with pytest.raises(FormatError, match=r"no eval\.yaml"):
+            push_dataset(folder.root, REPO)
 
 
 @pytest.mark.parametrize(

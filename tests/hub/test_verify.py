@@ -19,9 +19,10 @@ from typer.testing import CliRunner, Result
 from ggt_hf.cli.app import app
 from ggt_hf.errors import FormatError, UsageError
 from ggt_hf.evaluation import work
-from ggt_hf.evaluation.benchmark import Settings, run_benchmark
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.claims import CLAIMS_PATH
 from ggt_hf.evaluation.restorers import Input
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.hub import verify
 from ggt_hf.hub.results import write_results

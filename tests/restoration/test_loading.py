@@ -6,6 +6,7 @@ import pytest
 
 from ggt_hf.errors import ReadError, UsageError
 from ggt_hf.restoration.loading import load_restorer
+from ggt_hf.restoration.methods import method_of
 from tests.hub_server.loopback import Hub
 from tests.restoration.restorers import tiny_pipeline
 
@@ -38,3 +39,9 @@ def test_a_missing_device_is_named(tmp_path: Path) -> None:
     tiny_pipeline().save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="'cuda:77' cannot be used here"):
         load_restorer(tmp_path, device="cuda:77")
+
+
+@pytest.mark.parametrize("place", ["a b/c", "a<b>/c", "-a/b"])
+def test_what_can_be_no_repository_is_said_so(place: str) -> None:
+    with pytest.raises(UsageError, match="no model's name on the Hub"):
+        method_of("mine", place).identity()

@@ -174,15 +174,23 @@ def _axes(
     """Return axis -> the contestants' values, 0 to 1."""
     by_axis: dict[str, list[Matrix]] = {}
     for measure in measures:
-        drawn = measure.scores[:, pictures[measure.task]]
-        with np.errstate(invalid="ignore"):
-            counts = np.maximum((~np.isnan(drawn)).sum(1), 1)
-        means = np.nansum(drawn, axis=1) / counts
+        means = _means(measure.scores, pictures[measure.task])
         by_axis.setdefault(measure.axis, []).append(scaled(measure.sign * means))
     found = {axis: np.asarray(np.mean(values, axis=0)) for axis, values in by_axis.items()}
     if shares is not None:
         found[PREFERENCE] = scaled(shares)
     return {axis: found[axis] for axis in AXES if axis in found}
+
+
+def _means(scores: Matrix, drawn: NDArray[np.int64]) -> Matrix:
+    """Return each contestant's mean over the pictures drawn that have a score of it.
+
+    Where none of them has, which happens if few pictures have, it is the mean over all.
+    """
+    again = scores[:, drawn]
+    counts = (~np.isnan(again)).sum(axis=1)
+    means = np.nansum(again, axis=1) / np.maximum(counts, 1)
+    return np.asarray(np.where(counts > 0, means, np.nanmean(scores, axis=1)))
 
 
 def scaled(values: Matrix) -> Matrix:

@@ -13,6 +13,7 @@ with the input: the input is then what is scored, and it is counted.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def write_inputs(task: Task, out: Path, *, limit: int | None, seed: int) -> Inpu
 def _written(case: Case, task: Task, folder: Path, seed: int) -> Path:
     facts = f"{case.lq.mark} {case.lq.num_bytes} {task.multiple} {task.simulate} {seed}"
     mark = hashlib.sha256(facts.encode()).hexdigest()[:8]
-    for path in folder.glob(f"{case.key}.{mark}.*"):
+    for path in folder.glob(f"{glob.escape(case.key)}.{mark}.*"):
         return path
     data, ending = case.lq.read(), "png"
     if task.simulate and case.category is not None:

@@ -13,14 +13,12 @@ Every part goes on where it was stopped; new editors, raters or metrics cost onl
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ggt_hf.errors import FormatError, UsageError
-from ggt_hf.evaluation.benchmark import BenchmarkReport, Settings, run_benchmark
+from ggt_hf.errors import UsageError
+from ggt_hf.evaluation.benchmark import run_benchmark
 from ggt_hf.evaluation.judging import JudgeChoice, said_by
 from ggt_hf.evaluation.ranking.axes import (
     AXES,
@@ -31,7 +29,6 @@ from ggt_hf.evaluation.ranking.axes import (
     measures_of,
     stand,
 )
-from ggt_hf.evaluation.ranking.ballot import Version, Versions
 from ggt_hf.evaluation.ranking.contestants import Contestant, Made
 from ggt_hf.evaluation.ranking.making import (
     Inputs,
@@ -42,15 +39,14 @@ from ggt_hf.evaluation.ranking.making import (
     make_pictures,
     write_inputs,
 )
+from ggt_hf.evaluation.ranking.study import write_study
 from ggt_hf.evaluation.ranking.votes import Poll, read_poll
 from ggt_hf.evaluation.restorers import Input, Restorer
+from ggt_hf.evaluation.run import BenchmarkReport, Settings
 from ggt_hf.evaluation.summary import ENOUGH
 from ggt_hf.evaluation.task import Task
 from ggt_hf.metrics import metrics_named
 from ggt_hf.synthesis.prompters import PrompterChoice
-
-CONTESTANTS = "contestants.json"
-"""Whose pictures raters compare."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,9 +109,8 @@ def rank(contestants: Sequence[Contestant], out: Path, options: RankOptions) -> 
             everyone: list[Restorer] = [Input(), *made]
             reports[axis] = run_benchmark(everyone, [task], out / axis, settings)
     compared = next(one for one in all_inputs if one.task.name == options.perceptual.name)
-    versions, twins = _versions(made, compared)
-    _write_contestants(out, versions, compared)
-    poll = read_poll(out, versions)
+    study = write_study(out, made, compared)
+    poll = read_poll(out, study)
     names = [one.name for one in contestants]
     axes = dict.fromkeys(fidelity, FIDELITY) | dict.fromkeys(perceptual, PERCEPTUAL)
     measures = [
@@ -130,7 +125,7 @@ def rank(contestants: Sequence[Contestant], out: Path, options: RankOptions) -> 
         )
     standings = [
         replace(row, num_missing=missing[row.contestant])
-        for row in stand(names, measures, poll.votes, twins)
+        for row in stand(names, measures, poll.votes, study.twins)
     ]
     return Ranking(
         out=out,
@@ -160,31 +155,6 @@ def prepare(out: Path, options: RankOptions) -> list[Inputs]:
     ]
 
 
-def read_versions(out: Path) -> tuple[Versions, Mapping[str, Mapping[str, str]]]:
-    """Return what raters compare, and of each picture its input, category and credit.
-
-    Raises:
-        FormatError: there is no ranking.
-    """
-    path = out / CONTESTANTS
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        versions = {
-            key: {
-                name: Version(contestant=name, path=out / one["path"], sha256=one["sha256"])
-                for name, one in picture["versions"].items()
-            }
-            for key, picture in said.items()
-        }
-        about = {key: dict(picture["about"]) for key, picture in said.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(
-            f"{out} holds no pictures of ggt rank to be compared: {error}.",
-            hint="Make them first: ggt rank EDITOR... --out FOLDER",
-        ) from error
-    return versions, about
-
-
 def _metrics(options: RankOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     asked = [row for row in metrics_named(options.metrics) if not row.judged]
     with_reference = tuple(row.name for row in asked if row.needs_reference)
@@ -210,58 +180,6 @@ def _made(
     return made, missing
 
 
-def _versions(made: Sequence[Made], inputs: Inputs) -> tuple[Versions, dict[str, str]]:
-    """Return what raters may compare, and contestant -> an earlier one with the same pictures."""
-    keys = sorted(inputs.files)
-    all_versions = {
-        one.name: {key: _version(one.name, one.files[inputs.task.name][key]) for key in keys}
-        for one in made
-    }
-    stems: dict[tuple[str, ...], str] = {}
-    twins: dict[str, str] = {}
-    for name, own in all_versions.items():
-        stem = stems.setdefault(tuple(own[key].sha256 for key in keys), name)
-        if stem != name:
-            twins[name] = stem
-    return {
-        key: {name: own[key] for name, own in all_versions.items() if name not in twins}
-        for key in keys
-    }, twins
-
-
-def _version(contestant: str, path: Path) -> Version:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Version(contestant=contestant, path=path, sha256=sha256)
-
-
-def _write_contestants(out: Path, versions: Versions, inputs: Inputs) -> None:
-    """Write down what raters compare; paths inside `out` are relative to it."""
-    said = {}
-    for key, made in versions.items():
-        case = inputs.cases[key]
-        credit = [case.credit, case.license if case.license != "unknown" else None]
-        said[key] = {
-            "about": {
-                "input": _inside(inputs.files[key], out),
-                "category": case.category or "",
-                "credit": ", ".join(filter(None, credit)),
-            },
-            "versions": {
-                name: {"path": _inside(one.path, out), "sha256": one.sha256}
-                for name, one in made.items()
-            },
-        }
-    path = out / CONTESTANTS
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
-def _inside(path: Path, out: Path) -> str:
-    return path.absolute().relative_to(out.absolute()).as_posix()
-
-
 def _notes(
     options: RankOptions,
     reports: Mapping[str, BenchmarkReport],
@@ -281,6 +199,8 @@ def _notes(
             f"{len(poll.votes)} votes of {counting} raters; {len(poll.raters) - counting} raters "
             "are left out, for missed attention checks or too few."
         )
+    if poll.num_stale:
+        yield f"Votes on pictures that are not ranked any more, and do not count: {poll.num_stale}."
     for row in standings:
         if row.num_missing:
             yield (

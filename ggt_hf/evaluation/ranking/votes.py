@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
@@ -22,6 +22,8 @@ from ggt_hf.stages import LineLog, read_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ggt_hf.evaluation.ranking.study import Study
 
 VOTES = "votes"
 """Folder of a ranking that holds a file a rater."""
@@ -153,12 +155,12 @@ def votes_file(out: Path, rater: str) -> Path:
     return out / VOTES / reviewer_file(out, rater).name
 
 
-def read_poll(out: Path, versions: Versions) -> Poll:
-    """Read the votes of every rater.
+def read_poll(out: Path, study: Study) -> Poll:
+    """Read the votes of every rater; those on a twin are its stem's.
 
     Args:
         out: the ranking's folder.
-        versions: what is ranked now.
+        study: what is ranked now.
 
     Raises:
         FormatError: a line is no vote.
@@ -176,7 +178,8 @@ def read_poll(out: Path, versions: Versions) -> Poll:
         )
         raters.append(rater)
         if rater.counts:
-            kept = [vote for vote in others if _holds(vote, versions)]
+            ranked = [_of_stems(vote, study.twins) for vote in others]
+            kept = [vote for vote in ranked if _holds(vote, study.versions)]
             votes += kept
             num_stale += len(others) - len(kept)
     return Poll(raters=tuple(raters), votes=tuple(votes), num_stale=num_stale)
@@ -209,6 +212,12 @@ def wins_of(outcomes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 def _passed(vote: Vote) -> bool:
     return vote.choice == ("right" if vote.left == CHECK else "left")
+
+
+def _of_stems(vote: Vote, twins: Mapping[str, str]) -> Vote:
+    """Return a vote on a contestant as one on who made the same pictures and is ranked for both."""
+    left, right = (twins.get(name, name) for name in (vote.left, vote.right))
+    return replace(vote, left=left, right=right)
 
 
 def _holds(vote: Vote, versions: Versions) -> bool:

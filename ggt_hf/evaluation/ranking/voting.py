@@ -20,7 +20,7 @@ from ggt_hf.evaluation.ranking.ballot import (
     Version,
     draw_ballot,
 )
-from ggt_hf.evaluation.ranking.rank import read_versions
+from ggt_hf.evaluation.ranking.study import About, read_study
 from ggt_hf.evaluation.ranking.votes import CHOICES, UNDO, VoteLog, votes_file
 from ggt_hf.images import decode, encode_png, inspect
 from ggt_hf.pages.review import ReviewChoice, ReviewItem, ReviewPage
@@ -66,9 +66,9 @@ def open_voting(
         FormatError: there is no ranking, or the rater's file is damaged.
     """
     votes_file(out, rater)
-    versions, about = read_versions(out)
-    ballot = draw_ballot(versions, rater, seed=seed, num_comparisons=num_comparisons)
-    return ReviewServer(_VotingSite(out, ballot, about, rater), port=port)
+    study = read_study(out)
+    ballot = draw_ballot(study.versions, rater, seed=seed, num_comparisons=num_comparisons)
+    return ReviewServer(_VotingSite(out, ballot, study.about, rater), port=port)
 
 
 class _VotingSite:
@@ -78,10 +78,10 @@ class _VotingSite:
         self,
         out: Path,
         ballot: Sequence[Comparison],
-        about: Mapping[str, Mapping[str, str]],
+        about: Mapping[str, About],
         rater: str,
     ) -> None:
-        self._ballot, self._about, self._rater, self._out = ballot, about, rater, out
+        self._ballot, self._about, self._rater = ballot, about, rater
         self._by_key = {one.key: one for one in ballot}
         self._items = [self._item(index, one) for index, one in enumerate(ballot)]
         self._log = VoteLog(out, rater)
@@ -112,9 +112,7 @@ class _VotingSite:
         one = self._ballot[int(index)]
         try:
             if side == "input":
-                return encode_png(
-                    _pixels(self._out / self._about[one.picture]["input"])
-                ), "image/png"
+                return encode_png(_pixels(self._about[one.picture].input)), "image/png"
             return _shown(one.left if side == "left" else one.right), "image/png"
         except (GgtError, OSError):
             return None
@@ -136,7 +134,7 @@ class _VotingSite:
 
     def _item(self, index: int, one: Comparison) -> ReviewItem:
         about = self._about[one.picture]
-        info = inspect((self._out / about["input"]).read_bytes(), one.picture)
+        info = inspect(about.input.read_bytes(), one.picture)
         return ReviewItem(
             key=one.key,
             pair=one.key,
@@ -145,8 +143,8 @@ class _VotingSite:
             reference=f"picture/{index}/input",
             width=info.width,
             height=info.height,
-            category=about["category"] or None,
-            credit=about["credit"],
+            category=about.category or None,
+            credit=about.credit,
         )
 
 

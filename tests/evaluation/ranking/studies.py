@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ggt_hf.evaluation.ranking.ballot import Version
+from ggt_hf.evaluation.ranking.ballot import Version, Versions
+from ggt_hf.evaluation.ranking.study import Study
 from ggt_hf.synthesis.editors.offline import FunctionEditor
 from ggt_hf.synthesis.prompting import FixedPrompter
 from tests.making import encoded, picture
@@ -26,6 +27,11 @@ def make_versions(root: Path, names: list[str], count: int = 6) -> dict[str, dic
             version = Version(contestant=name, path=path, sha256=sha256)
             made.setdefault(f"p{number}", {})[name] = version
     return made
+
+
+def study_of(versions: Versions, twins: dict[str, str] | None = None) -> Study:
+    """A study of these versions, of whose pictures nothing is known."""
+    return Study(versions=versions, twins=twins or {}, about={})
 
 
 def brightener(by: int, log: Path | None = None, *, price: float = 0.0) -> FunctionEditor:

@@ -11,14 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from ggt_hf.errors import BudgetError, UsageError
-from ggt_hf.evaluation.benchmark import Settings
 from ggt_hf.evaluation.ranking.axes import FIDELITY, PREFERENCE, Measure, scaled, stand
 from ggt_hf.evaluation.ranking.contestants import contestants_of
 from ggt_hf.evaluation.ranking.making import Spending, quote
 from ggt_hf.evaluation.ranking.page import write_ranking
 from ggt_hf.evaluation.ranking.panel import SimulatedRater, simulate_panel
-from ggt_hf.evaluation.ranking.rank import RankOptions, prepare, rank, read_versions
+from ggt_hf.evaluation.ranking.rank import RankOptions, prepare, rank
+from ggt_hf.evaluation.ranking.study import read_study
 from ggt_hf.evaluation.ranking.tables import to_latex, to_markdown
+from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.synthesis.editors.offline import ReplayEditor
 from ggt_hf.synthesis.prompters import PrompterChoice
@@ -179,8 +180,9 @@ def test_votes_make_the_fourth_axis_and_twins_share_them(options, tmp_path):
     contestants = contestants_of(["b40", "same"], BOTH, editors(same=same))
     out = tmp_path / "out"
     rank(contestants, out, options)
-    versions, about = read_versions(out)
-    assert set(versions) == {"r0", "r1", "r2", "r3"} and about["r0"]["category"] == ""
+    study = read_study(out)
+    versions = study.versions
+    assert set(versions) == {"r0", "r1", "r2", "r3"} and study.about["r0"].category == ""
     assert set(versions["r0"]) == {"b40.adaptive", "b40.fixed", "same.adaptive"} or set(
         versions["r0"]
     ) == {"b40.adaptive", "b40.fixed", "same.fixed"}
@@ -201,6 +203,32 @@ def test_votes_make_the_fourth_axis_and_twins_share_them(options, tmp_path):
     said = json.loads((out / "ranking.json").read_text())
     assert [r["contestant"] for r in flat] == [r["contestant"] for r in said["standings"]]
     assert {path.name for path in (out / "figures").iterdir()} >= {"ranking.svg", "ranking.png"}
+
+
+def test_a_new_contestant_takes_no_votes_from_its_twin(options, tmp_path):
+    """Fixed prompts come before adaptive ones, so the new one is the stem."""
+    out, same = tmp_path / "out", ReplayEditor(make_outputs(tmp_path / "same"))
+    kinds = ["adaptive"]
+    rank(contestants_of(["b40", "same"], kinds, editors(same=same)), out, options)
+    versions = read_study(out).versions
+    liked = {"b40.adaptive": 0.0, "same.adaptive": 3.0}
+    simulate_panel([SimulatedRater(name="ada", strengths=liked)], versions, out)
+    before = rank(contestants_of(["b40", "same"], kinds, editors(same=same)), out, options)
+    after = rank(contestants_of(["b40", "same"], BOTH, editors(same=same)), out, options)
+    assert read_study(out).twins == {"same.adaptive": "same.fixed"}
+    assert after.poll.num_stale == 0 and len(after.poll.votes) == len(before.poll.votes) > 0
+    chosen = {row.contestant: row.chosen for row in (*before.standings, *after.standings)}
+    assert chosen["same.fixed"] == chosen["same.adaptive"] > 0.5
+
+
+def test_votes_on_pictures_no_longer_ranked_are_told(options, tmp_path):
+    out = tmp_path / "out"
+    rank(contestants_of(["b50", "b10"], ["fixed"], editors()), out, options)
+    liked = {"b50.fixed": 0.0, "b10.fixed": 1.0}
+    simulate_panel([SimulatedRater(name="ada", strengths=liked)], read_study(out).versions, out)
+    found = rank(contestants_of(["b50", "b40"], ["fixed"], editors()), out, options)
+    assert found.poll.num_stale > 0 and not found.poll.votes
+    assert any("not ranked any more" in note for note in found.notes)
 
 
 @pytest.mark.needs("chromium")
@@ -240,3 +268,14 @@ def test_the_formula_by_hand():
     assert rows["c"].average.mean == pytest.approx(0.75) and rows["c"].average.count == 2
     assert rows["c"].first == 1.0
     assert list(scaled(np.array([4.0, 4.0]))) == [0.5, 0.5]
+
+
+def test_draws_without_a_score_do_not_count_as_zero():
+    """One of eight pictures has a judge's word on a: most draws lack it."""
+    silent = [np.nan] * 7
+    scores = np.array([[90.0, *silent], [10.0] * 8])
+    [best, worst] = stand(
+        ["a", "b"], [Measure(axis="VLM-R", name="vlm_r", task="t", scores=scores)], [], {}
+    )
+    assert (best.contestant, best.first, best.average.low) == ("a", 1.0, 1.0)
+    assert (worst.first, worst.average.high) == (0.0, 0.0)

@@ -15,7 +15,7 @@ from ggt_hf.evaluation.ranking.ballot import CHECK, draw_ballot
 from ggt_hf.evaluation.ranking.bradley_terry import fit
 from ggt_hf.evaluation.ranking.panel import SimulatedRater, simulate_panel
 from ggt_hf.evaluation.ranking.votes import VoteLog, outcomes_of, read_poll, wins_of
-from tests.evaluation.ranking.studies import make_versions
+from tests.evaluation.ranking.studies import make_versions, study_of
 
 NAMES = ["alpha", "beta", "gamma", "delta"]
 STRENGTHS = {"alpha": 1.5, "beta": 0.5, "gamma": -0.5, "delta": -1.5}
@@ -79,7 +79,7 @@ def panel(seed, manners):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_panel_s_known_preferences_are_recovered(versions, tmp_path, seed):
     simulate_panel(panel(seed, ["careful"] * 12), versions, tmp_path, seed=seed, num_comparisons=36)
-    poll = read_poll(tmp_path, versions)
+    poll = read_poll(tmp_path, study_of(versions))
     assert len(poll.votes) == 12 * 36 and poll.num_stale == 0
     found = fit(wins_of(outcomes_of(poll.votes, NAMES), len(NAMES)))
     assert [NAMES[i] for i in np.argsort(-found.values)] == NAMES
@@ -96,7 +96,7 @@ def test_a_panel_s_known_preferences_are_recovered(versions, tmp_path, seed):
 def test_bad_raters_are_caught_by_the_checks(versions, tmp_path, seed):
     manners = ["careful"] * 6 + ["random", "left", "random"]
     simulate_panel(panel(seed, manners), versions, tmp_path, seed=seed, num_comparisons=36)
-    poll = read_poll(tmp_path, versions)
+    poll = read_poll(tmp_path, study_of(versions))
     bad = {f"r{seed}-6", f"r{seed}-7", f"r{seed}-8"}
     assert not {rater.name for rater in poll.raters if rater.counts} & bad
     assert sum(rater.counts for rater in poll.raters) >= 5
@@ -111,7 +111,7 @@ def test_too_few_checks_prove_nothing(versions, tmp_path):
     ]:
         log.add(one, one.expected or "left")
     log.close()
-    [rater] = read_poll(tmp_path, versions).raters
+    [rater] = read_poll(tmp_path, study_of(versions)).raters
     assert not rater.counts and rater.says.startswith("not yet") and rater.num_votes == 24
 
 
@@ -120,7 +120,7 @@ def test_votes_survive_and_stale_ones_are_left_out(versions, tmp_path):
     path = tmp_path / "votes/r0-0.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:40])  # a kill in the middle of a line
-    assert len(read_poll(tmp_path, versions).votes) == 24
+    assert len(read_poll(tmp_path, study_of(versions)).votes) == 24
     log = VoteLog(tmp_path, "r0-0")
     ballot = draw_ballot(versions, "r0-0", num_comparisons=24)
     assert len(log.current(ballot)) == len(ballot)
@@ -129,8 +129,8 @@ def test_votes_survive_and_stale_ones_are_left_out(versions, tmp_path):
     log.close()
     made = dict(versions["p0"])
     made["alpha"] = replace(made["alpha"], sha256="other")
-    poll = read_poll(tmp_path, {**versions, "p0": made})
+    poll = read_poll(tmp_path, study_of({**versions, "p0": made}))
     assert poll.num_stale > 0 and len(poll.votes) + poll.num_stale >= 23
     path.write_text('{"key": "x"}\n')
     with pytest.raises(FormatError, match="is no vote"):
-        read_poll(tmp_path, versions)
+        read_poll(tmp_path, study_of(versions))

@@ -13,7 +13,7 @@ import pytest
 
 from ggt_hf.errors import FormatError, UsageError
 from ggt_hf.evaluation.ranking.ballot import draw_ballot
-from ggt_hf.evaluation.ranking.rank import CONTESTANTS, read_versions
+from ggt_hf.evaluation.ranking.study import CONTESTANTS, read_study
 from ggt_hf.evaluation.ranking.votes import read_poll
 from ggt_hf.evaluation.ranking.voting import open_voting, ruined
 from ggt_hf.images import decode
@@ -83,7 +83,7 @@ def test_preferences_by_keyboard_and_mouse(server: ReviewServer, page: Page, out
     await_number(page, 4)
     page.get_by_role("button", name="Left A").click()
     settled(page)
-    ballot = draw_ballot(read_versions(out)[0], "ada", num_comparisons=6)
+    ballot = draw_ballot(read_study(out).versions, "ada", num_comparisons=6)
     rows = saved(out)
     assert [row["choice"] for row in rows] == ["left", "same", "right", "right", "undo", "left"]
     assert [row["key"] for row in rows] == [ballot[i].key for i in (0, 1, 2, 3, 3, 3)]
@@ -116,14 +116,14 @@ def test_the_input_is_shown_while_it_is_asked_for(server: ReviewServer, page: Pa
 @pytest.mark.needs("chromium")
 def test_a_whole_ballot_counts(server: ReviewServer, page: Page, out: Path) -> None:
     """A rater who looks: the answer of each check is told to the test, not to the page."""
-    ballot = draw_ballot(read_versions(out)[0], "ada", num_comparisons=6)
+    ballot = draw_ballot(read_study(out).versions, "ada", num_comparisons=6)
     page.goto(server.url)
     for number, one in enumerate(ballot, 1):
         await_number(page, number)
         page.keyboard.press({"left": "a", "right": "d", None: "s"}[one.expected])
     settled(page)
     assert page.locator("#message").inner_text() == "All pairs are decided."
-    poll = read_poll(out, read_versions(out)[0])
+    poll = read_poll(out, read_study(out))
     assert [rater.says for rater in poll.raters] == ["counts: 0 of 12 checks missed"]
     assert len(poll.votes) == 6
 
@@ -183,9 +183,9 @@ def test_what_cannot_be_voted_on(out: Path, tmp_path: Path) -> None:
 def test_what_is_no_vote_is_not_written(out: Path, asked: object) -> None:
     from ggt_hf.evaluation.ranking.voting import _VotingSite
 
-    versions, about = read_versions(out)
-    ballot = draw_ballot(versions, "ada", num_comparisons=2)
-    site = _VotingSite(out, ballot, about, "ada")
+    study = read_study(out)
+    ballot = draw_ballot(study.versions, "ada", num_comparisons=2)
+    site = _VotingSite(out, ballot, study.about, "ada")
     if isinstance(asked, dict) and "choice" in asked and "key" not in asked:
         asked["key"] = ballot[0].key
     assert site.decide(asked) is False
