@@ -125,4 +125,5 @@ def _unwritten(error: OSError) -> WriteError:
             f"There is no room to write ({error.strerror}).",
             hint="Make room, or raise the quota; the same command goes on where it stopped.",
         )
-    return WriteError(f"{error}.", hint="Check the path, its permissions and the disk.")
+    what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+    return WriteError(f"{what}.", hint="Check the path, its permissions and the disk.")

@@ -76,10 +76,7 @@ def train(
     if recipe is None:
         raise UsageError("No recipe was given.", hint="See what there is: ggt train --list")
     if show:
-        typer.echo(
-            Path(recipe).read_text("utf-8") if Path(recipe).is_file() else recipe_text(recipe),
-            nl=False,
-        )
+        typer.echo(recipe_text(recipe), nl=False)
         return
     wanted = read_recipe(recipe)
     if refuse_overlap is not None:

@@ -31,24 +31,23 @@ def read_recipe(recipe: str | Path) -> Recipe:
         UsageError: there is none, or it cannot be meant; names file, line, field and remedy.
         MissingExtraError: pydantic is not installed.
     """
-    path = Path(recipe)
+    return parse_recipe(recipe_text(recipe), str(recipe))
+
+
+def recipe_text(recipe: str | Path) -> str:
+    """Return the text of a recipe's file, or of the one of that name that comes with the package.
+
+    Raises:
+        UsageError: there is none, or it is no text.
+    """
+    path, name = Path(recipe), str(recipe)
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         try:
-            text = path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{path} cannot be read: {error}.", hint="Give a recipe; see: ggt train --list"
             ) from error
-        return parse_recipe(text, str(path))
-    return parse_recipe(recipe_text(str(recipe)), str(recipe))
-
-
-def recipe_text(name: str) -> str:
-    """Return the text of a recipe that comes with the package.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
     names = recipe_names()
     if name not in names:
         close = get_close_matches(name, names, 1)

@@ -85,6 +85,12 @@ def test_the_list_says_what_each_takes() -> None:
     assert all(row["memory"] and row["time"] for row in rows)
 
 
+def test_what_is_no_text_is_not_printed(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"\xff\xfe\x00")
+    done = CliRunner().invoke(app, ["train", str(tmp_path / "weights"), "--print"])
+    assert isinstance(done.exception, UsageError) and "cannot be read" in str(done.exception)
+
+
 def test_a_recipe_is_printed_to_be_changed(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["train", "one-step", "--print"])
     (tmp_path / "mine.yaml").write_text(done.stdout)
