@@ -115,7 +115,7 @@ def evaluate(  # noqa: PLR0913 - one parameter a flag
         metrics=asked.metrics,
         limit=asked.limit,
         seed=asked.seed,
-        judge=judge_choice(judge or asked.judge, judge_endpoint),
+        judge=judge_choice(asked.judge if judge is None else judge, judge_endpoint),
         keep_pictures=keep_pictures,
         engine=engine.value,
         num_workers=num_workers,

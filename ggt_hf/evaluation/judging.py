@@ -80,12 +80,14 @@ def judge_choice(name: str | None, endpoint: str | None) -> JudgeChoice | None:
     """Return who judges, by the words of a command line; ``NAME@REVISION`` for a Hub id.
 
     Raises:
-        UsageError: an endpoint without the name of a model.
+        UsageError: an endpoint without the name of a model, or an empty name.
     """
     if name is None:
         if endpoint:
             raise UsageError("An endpoint serves several models.", hint="Say which: --judge NAME.")
         return None
+    if not name.strip():
+        raise UsageError("The judge has an empty name.", hint="Give --judge rules, or leave it.")
     model, _, revision = name.partition("@")
     if not revision or endpoint or Path(name).exists():
         return JudgeChoice(name=name, endpoint=endpoint)

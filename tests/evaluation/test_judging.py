@@ -167,6 +167,8 @@ def test_words_of_a_judge(tmp_path):
     assert judge_choice("a@b", "http://x/v1") == JudgeChoice(name="a@b", endpoint="http://x/v1")
     with pytest.raises(UsageError, match="several models"):
         judge_choice(None, "http://x/v1")
+    with pytest.raises(UsageError, match="empty name"):
+        judge_choice("", None)
 
 
 def test_a_model_that_cannot_judge_is_refused(
