@@ -16,7 +16,7 @@ from ggt_hf.data.building.sources.problems import Problem, refusal
 from ggt_hf.data.building.sources.tables import is_table_folder, list_table
 from ggt_hf.data.format.schema import INFO_PATH
 from ggt_hf.errors import SourceError
-from ggt_hf.stages import CANDIDATES
+from ggt_hf.stages import CANDIDATES, PAIRS, VERDICTS
 
 __all__ = ["Labels", "Listing", "PairSource", "Problem", "read_source", "refusal"]
 
@@ -51,7 +51,7 @@ def read_source(
     if not path.exists():
         is_file = path.suffix.lower() in {".zip", *MANIFEST_SUFFIXES}
         if is_file or not _REPOSITORY.fullmatch(str(src)):
-            raise SourceError(f"{src} does not exist.", hint="Check the path.")
+            raise SourceError(f"{src} does not exist.", hint=_missing(path))
         labeller = Labeller(labels, str(src).partition("/")[2])
         return list_table(str(src), labeller, columns=columns, revision=revision).settled()
     labeller = Labeller(labels, path.resolve().stem if path.is_file() else path.resolve().name)
@@ -67,6 +67,12 @@ def read_source(
     else:
         listing = list_folder(path, labeller)
     return listing.settled()
+
+
+def _missing(path: Path) -> str:
+    if path.name == PAIRS and path.with_name(VERDICTS).is_file():
+        return "ggt qc has accepted no candidate yet. See why not, or decide: ggt review FOLDER."
+    return "Check the path."
 
 
 def _of_candidates(path: Path) -> Path | None:
