@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ggt_hf import sample
 from ggt_hf.restoration.embedded import embedded_revision
 from ggt_hf.stages import read_candidates, read_rows
 from tests.making import encoded, picture
@@ -59,9 +60,10 @@ def test_the_category_is_that_of_a_folder_or_its_lack_is_told(photos: Path, tmp_
     assert "2 have no category" in done.stderr
 
 
-def test_the_embedded_restorer_is_an_editor(photos: Path, tmp_path: Path) -> None:
+def test_the_embedded_restorer_is_an_editor(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = ggt(photos, out, "--editor", "embedded", "--limit", 1, "--device", "cpu")
+    hazy = sample.ROOT / "pairs" / "test" / "haze" / "lq"  # it leaves toy pictures as they are
+    done = ggt(hazy, out, "--editor", "embedded", "--limit", 1, "--device", "cpu")
     assert done.returncode == 0, done.stderr
     (made,) = read_candidates(out / "candidates.jsonl")
     assert (made.editor_id, made.editor_revision) == (
