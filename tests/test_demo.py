@@ -25,6 +25,9 @@ from tests import accessible
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+# The demo takes a minute of both cores, and several where others want them as well.
+pytestmark = pytest.mark.timeout(1200)
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -79,10 +79,12 @@ class Staging:
             "rows": [asdict(row) for row in built.rows],
             "left": [asdict(left) for left in built.left],
         }
-        # Not flushed: a record that a power cut tears is only built again.
+        # Not flushed: of a record that a power cut tears the shard is only built again.
         record = self._record(path)
         record.parent.mkdir(exist_ok=True)
-        record.write_text(json.dumps(fields, default=_text))
+        half = record.with_name(f".{record.name}")
+        half.write_text(json.dumps(fields, default=_text))
+        half.replace(record)
 
     def keep_only(self, paths: Iterable[str]) -> None:
         """Remove from the dataset to be every file but these."""

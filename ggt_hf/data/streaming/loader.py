@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from torch import Generator
 from torch.utils.data import DataLoader
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ class PairLoader:
 
     def __init__(self, stream: PairStream, *, num_workers: int = 0, **options: Any) -> None:
         self.stream = stream
+        # A DataLoader draws a number whenever it starts. From the generator of training, a run that
+        # goes on in the middle of an epoch would have drawn one more than a run undisturbed.
+        options.setdefault("generator", Generator())
         self._loader: DataLoader[PairBatch] = DataLoader(
             stream, batch_size=None, num_workers=num_workers, **options
         )

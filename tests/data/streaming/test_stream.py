@@ -84,6 +84,13 @@ def test_a_loader_resumes_whatever_was_made_ahead(before: int, after: int) -> No
     assert used + keys(second) == whole
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_draws_nothing_from_the_generator_of_training(workers: int) -> None:
+    before = torch.get_rng_state()
+    assert len(keys(stream(20, batch_size=4).loader(num_workers=workers))) == 20
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_loader_counts_epochs_and_goes_on_where_it_was_left() -> None:
     loader = stream(20, batch_size=4).loader(num_workers=2, persistent_workers=True)
     epochs = [keys(loader) for _ in range(3)]
