@@ -15,6 +15,7 @@ import pytest
 
 from ggt_hf.cli.engine import EngineFlags, without_file_options
 from ggt_hf.errors import UsageError
+from ggt_hf.evaluation.scores import FILE, read_scores
 from tests.engines.test_slurm import array_variables
 from tests.making import encoded, picture
 
@@ -101,6 +102,19 @@ def test_a_cluster_writes_the_manifests_of_local_processes(
     for (words, manifest), expected in zip(chain(photos, tmp_path), here, strict=True):
         done = ggt(*words, "--engine", "ray", RAY_ADDRESS=ray_address)
         assert manifest.read_bytes() == expected, done.stderr
+
+
+def test_a_cluster_gives_the_scores_of_local_processes(tmp_path: Path, ray_address: str) -> None:
+    words = ["eval", "input", "classical", "--task", "sample", "--limit", 3]
+    words += ["--metrics", "psnr_y,ssim_y", "--quiet", "--num-workers", 2, "--out"]
+    scores = {}
+    for engine in ("local", "ray"):
+        done = ggt(*words, tmp_path / engine, "--engine", engine, RAY_ADDRESS=ray_address)
+        assert done.returncode == 0, done.stderr
+        rows = read_scores(tmp_path / engine / FILE).rows
+        scores[engine] = {(row.restorer, row.key): row.scores for row in rows}
+    assert len(scores["local"]) == 6
+    assert scores["local"] == scores["ray"]
 
 
 def test_the_batch_file_runs_the_command_as_it_was_given(photos: Path, tmp_path: Path) -> None:
