@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from ggt_hf.errors import GgtError
+from ggt_hf.errors import GgtError, UsageError
 
 
 class Output:
@@ -53,6 +53,24 @@ def tell_error(error: GgtError) -> None:
     """Print what went wrong and the next step, in two lines or more, on stderr."""
     # A file's name may hold what a terminal would obey.
     typer.echo(plain_lines(f"error: {error.message}\n  next: {error.hint}"), err=True)
+
+
+def agree_to_pay(most: float) -> None:
+    """Go on only if whoever sits here agrees to spend up to `most` US dollars.
+
+    Raises:
+        UsageError: nobody sits here.
+        typer.Exit: they do not agree.
+    """
+    import sys
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"This costs up to {most:.2f} USD, and nobody is here to agree.",
+            hint="Add --yes to agree, or --dry-run to look.",
+        )
+    if not typer.confirm(f"Spend up to {most:.2f} USD?", err=True):
+        raise typer.Exit(1)
 
 
 def _cell(value: Any) -> str:

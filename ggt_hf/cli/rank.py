@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ggt_hf.cli.options import DryRun, Json, Limit, NumWorkers, Quiet, Seed, Token, Yes
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.output import Output, agree_to_pay
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -215,18 +215,9 @@ def _show_quotes(screen: Output, quotes: list[RankQuote]) -> None:
 
 def _agree(screen: Output, quotes: list[RankQuote], max_cost: float | None, *, asked: bool) -> None:
     """Tell the price, and go on only with consent; without a cap nothing is paid anyway."""
-    import sys
-
     most = min(sum(one.most for one in quotes), max_cost or 0.0)
     if not most:
         return
     screen.remark(f"{sum(one.num_calls for one in quotes):,} pictures: at most {most:.2f} USD.")
-    if asked:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"This costs up to {most:.2f} USD, and nobody is here to agree.",
-            hint="Add --yes to agree, or --dry-run to look.",
-        )
-    if not typer.confirm(f"Spend up to {most:.2f} USD?", err=True):
-        raise typer.Exit(1)
+    if not asked:
+        agree_to_pay(most)

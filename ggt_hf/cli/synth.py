@@ -29,7 +29,7 @@ from ggt_hf.cli.options import (
     Yes,
     setting,
 )
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.output import Output, agree_to_pay
 from ggt_hf.cli.synth_words import show_quote, show_report, sum_up
 from ggt_hf.errors import UsageError
 
@@ -276,15 +276,6 @@ def _editor_options(
 
 def _agree(screen: Output, quote: Quote, *, asked: bool) -> None:
     """Tell the price, and go on only with consent."""
-    import sys
-
     screen.remark(f"{sum_up(quote)}.")
-    if not quote.price or not quote.num_calls or asked:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"This costs up to {quote.most:.2f} USD, and nobody is here to agree.",
-            hint="Add --yes to agree, or --dry-run to look.",
-        )
-    if not typer.confirm(f"Spend up to {quote.most:.2f} USD?", err=True):
-        raise typer.Exit(1)
+    if quote.price and quote.num_calls and not asked:
+        agree_to_pay(quote.most)

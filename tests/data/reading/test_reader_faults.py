@@ -19,11 +19,11 @@ import pytest
 
 from ggt_hf.data.reading.reader import DiskCache, PairStore, RetryPolicy, open_dataset
 from ggt_hf.errors import HubError, IntegrityError, ReadError
+from tests.data.reading.pushed import REPO
 from tests.hub_server.faults import FOREVER
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 
-REPO = "ggt/pairs"
 QUICK = RetryPolicy(attempts=5, first_delay=0.01, longest_delay=0.05, read_timeout=0.4)
 PAIRS = [make_pair(i, d, size=(160, 128)) for d in ("rain", "haze", "snow") for i in range(4)]
 EXPECTED = {pair.info.key: pair for pair in PAIRS}
@@ -35,14 +35,6 @@ RESOLVE = {"server": "hub", "path": r"/resolve/.*\.tar"}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve pairs of about 60 KB, in three shards."""
     return make_dataset(tmp_path_factory.mktemp("made") / "pairs", PAIRS)
-
-
-@pytest.fixture
-def pushed(hub: Hub, folder: Path) -> Hub:
-    hub.api().create_repo(REPO, repo_type="dataset")
-    hub.api().upload_folder(repo_id=REPO, repo_type="dataset", folder_path=folder)
-    hub.log.clear()
-    return hub
 
 
 @pytest.fixture
