@@ -41,7 +41,8 @@ AXES = (FIDELITY, PERCEPTUAL, VLM_R, PREFERENCE)
 """In the order of the paper."""
 
 _SEED = 20_260_531
-_EQUAL = 1e-12
+EQUAL = 1e-12
+"""What averages may differ by and still be equal."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,7 +197,7 @@ def _means(scores: Matrix, drawn: NDArray[np.int64]) -> Matrix:
 def scaled(values: Matrix) -> Matrix:
     """Return values from 0, the least, to 1, the greatest; all 0.5 where they are equal."""
     low, high = values.min(), values.max()
-    if high - low < _EQUAL:
+    if high - low < EQUAL:
         return np.full(len(values), 0.5)
     return np.asarray((values - low) / (high - low))
 
@@ -219,7 +220,7 @@ def _chosen(votes: Sequence[Vote], name: str) -> float | None:
 
 def _firsts(draws: Matrix) -> Matrix:
     """Return the share of draws that each won; who wins together shares it."""
-    best = draws >= draws.max(axis=1, keepdims=True) - _EQUAL
+    best = draws >= draws.max(axis=1, keepdims=True) - EQUAL
     return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
 
 

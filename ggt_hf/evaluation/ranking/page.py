@@ -13,6 +13,7 @@ from ggt_hf.evaluation.ranking.tables import (
     cells_of,
     heads_of,
     measured_axes,
+    place_of,
     write_tables,
 )
 from ggt_hf.evaluation.report import report_page
@@ -83,7 +84,10 @@ def _tables(rows: Sequence[Standing]) -> list[SortableTable]:
         SortableTable(
             heading="Axes, each from 0 to 1",
             columns=["contestant", "average ↑", "first", *measured_axes(rows)],
-            rows=[_cells(row[:end], place) for place, row in enumerate(cells)],
+            rows=[
+                _cells(texts[:end], place_of(row, rows))
+                for texts, row in zip(cells, rows, strict=True)
+            ],
         ),
         SortableTable(
             heading="What stands behind them",

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ggt_hf.evaluation.ranking.axes import AXES, Standing
+from ggt_hf.evaluation.ranking.axes import AXES, EQUAL, Standing
 from ggt_hf.evaluation.ranking.rank import Ranking
 from ggt_hf.evaluation.tables import escaped, latex_text, shown
 from ggt_hf.metrics import metric
@@ -62,6 +62,11 @@ def to_markdown(ranking: Ranking) -> str:
     return "\n\n".join([table, " ".join([FORMULA, *map(escaped, ranking.notes)])]) + "\n"
 
 
+def place_of(standing: Standing, rows: Sequence[Standing]) -> int:
+    """Return how many of `rows` have a better average; equals share a place, 0 = the best."""
+    return sum(row.average.mean > standing.average.mean + EQUAL for row in rows)
+
+
 def to_latex(ranking: Ranking) -> str:
     """Return the table as LaTeX for ``booktabs``; the best of each axis is bold."""
     rows = ranking.standings
@@ -74,9 +79,9 @@ def to_latex(ranking: Ranking) -> str:
         + r" \\",
         r"\midrule",
     ]
-    for place, row in enumerate(rows):
+    for row in rows:
         cells = [_bold(f"{row.axes[axis]:.2f}", row.axes[axis] == best[axis]) for axis in axes]
-        average = _bold(f"{row.average.mean:.2f}", place == 0)
+        average = _bold(f"{row.average.mean:.2f}", place_of(row, rows) == 0)
         half = (row.average.high - row.average.low) / 2
         spread = rf" {{\scriptsize$\pm${half:.2f}}}"
         lines.append(" & ".join([latex_text(row.contestant), *cells, average + spread]) + r" \\")

@@ -18,7 +18,7 @@ from ggt_hf.evaluation.ranking.page import write_ranking
 from ggt_hf.evaluation.ranking.panel import SimulatedRater, simulate_panel
 from ggt_hf.evaluation.ranking.rank import RankOptions, prepare, rank
 from ggt_hf.evaluation.ranking.study import read_study
-from ggt_hf.evaluation.ranking.tables import to_latex, to_markdown
+from ggt_hf.evaluation.ranking.tables import place_of, to_latex, to_markdown
 from ggt_hf.evaluation.run import Settings
 from ggt_hf.evaluation.task import task_of
 from ggt_hf.synthesis.editors.offline import ReplayEditor
@@ -196,6 +196,8 @@ def test_votes_make_the_fourth_axis_and_twins_share_them(options, tmp_path):
     assert rows["same.fixed"].preferred == rows["same.adaptive"].preferred
     assert rows["same.fixed"].chosen == rows["same.adaptive"].chosen > 0.5
     assert (rows["same.adaptive"].twin_of, rows["same.fixed"].twin_of).count(None) == 1
+    places = {name: place_of(row, found.standings) for name, row in rows.items()}
+    assert places["same.fixed"] == places["same.adaptive"] == 0, "equals share a place"
     page = write_ranking(found).read_text()
     assert "Human preference" in page or "human preference" in page
     assert "win share" in to_markdown(found) and "Human preference" in to_latex(found)
