@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ggt_hf.srgb import linear_to_srgb, srgb_to_linear
+
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]
 Color = NDArray[np.float32]
@@ -110,13 +112,9 @@ def _lookup(table: Plane, values: Picture) -> Picture:
 
 @cache
 def _decoding() -> Plane:
-    srgb = np.arange(_STEPS + 1) / _STEPS
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
+    return srgb_to_linear(np.arange(_STEPS + 1) / _STEPS).astype(np.float32)
 
 
 @cache
 def _encoding() -> Plane:
-    linear = np.arange(_STEPS + 1) / _STEPS
-    srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return srgb.astype(np.float32)
+    return linear_to_srgb(np.arange(_STEPS + 1) / _STEPS).astype(np.float32)

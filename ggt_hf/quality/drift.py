@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ggt_hf.quality.places import Cells, by_place
+from ggt_hf.srgb import linear_to_srgb, srgb_to_linear
 
 Values = NDArray[np.float64]
 
@@ -38,10 +39,10 @@ def unexplained(before: Cells, after: Cells) -> float:
         Natural logarithm of the ratio of the squares that are left, mean over places and channels;
         0 = no drift explains it as well. The logarithm keeps single places from deciding.
     """
-    encoded = _to_srgb(after)
+    encoded = np.clip(linear_to_srgb(after), 0, 1)
     loss = np.mean(
         [
-            [_loss(before[..., c], _to_linear(encoded[..., c] ** power)) for power in _POWERS]
+            [_loss(before[..., c], srgb_to_linear(encoded[..., c] ** power)) for power in _POWERS]
             for c in range(3)
         ],
         axis=0,
@@ -63,12 +64,3 @@ def _loss(before: Values, after: Values) -> Values:
     pull = _PULL / 2 * ((_VEILS - _USUAL) / _SPREAD) ** 2
     least: Values = (np.log(left + _FLOOR).mean(axis=2) + pull[:, None]).min(axis=0)
     return least
-
-
-def _to_srgb(linear: Values) -> Values:
-    curved = 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055
-    return np.clip(np.where(linear <= 0.0031308, 12.92 * linear, curved), 0, 1)
-
-
-def _to_linear(encoded: Values) -> Values:
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)

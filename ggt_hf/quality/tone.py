@@ -26,14 +26,12 @@ from ggt_hf.quality.places import (
     tint,
 )
 from ggt_hf.quality.planes import Picture
+from ggt_hf.srgb import srgb_to_linear
 
 BRIGHT_GREY = 0.68
 """Linear value (grey level 215) at which haze and mist leave a picture about as it is."""
 
-_LEVELS = np.arange(256) / 255
-_TO_LINEAR = np.where(
-    _LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4
-).astype(np.float32)
+_TO_LINEAR = srgb_to_linear(np.arange(256) / 255).astype(np.float32)
 """Of sRGB: at dark levels a plain power is far off."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 _TINY = 1e-9
