@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,10 @@ def is_alive(pid: int) -> bool:
 
 def is_agent(pid: int) -> bool:
     """Two helpers of Ray look once a minute whether their cluster is still there."""
-    return b"Agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    try:
+        return b"Agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return False
 
 
 def lines_in(parts: Path) -> int:
@@ -160,20 +164,33 @@ def lines_in(parts: Path) -> int:
 
 
 def listens_on(pid: int) -> set[str]:
-    """The IPv4 addresses that a process listens on; others are told as /proc does."""
+    """The IPv4 addresses that a process listens on; others are told as /proc does.
+
+    Short-lived helpers of Ray come and go: one that has ended listens on nothing any more.
+    """
+    with suppress(FileNotFoundError, ProcessLookupError):
+        inodes = listening_inodes(pid)
+        return {address(inodes[name]) for name in open_names(pid) & inodes.keys()}
+    return set()
+
+
+def listening_inodes(pid: int) -> dict[str, str]:
+    """Each listening socket that a process sees, and its address in hexadecimal."""
     inodes = {}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             words = line.split()
             if words[3] == "0A":
                 inodes[f"socket:[{words[9]}]"] = words[1].partition(":")[0]
+    return inodes
+
+
+def open_names(pid: int) -> set[str]:
     names = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        try:
+        with suppress(FileNotFoundError):  # closed just now
             names.add(str(link.readlink()))
-        except OSError:  # closed just now
-            continue
-    return {address(inodes[name]) for name in names & inodes.keys()}
+    return names
 
 
 def is_loopback(address: str) -> bool:
