@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ggt_hf.data.reading.forksafe import ForkSafeLock
+from ggt_hf.data.reading.page_cache import from_disk, read_for_now
 from ggt_hf.errors import IntegrityError, ReadError
 
 MAX_OPEN = 128
 """Descriptors kept open at most; the least recently used is closed first."""
+
+Content = TypeVar("Content", bytes, memoryview)
 
 
 class Descriptors:
@@ -37,11 +42,25 @@ class Descriptors:
             IntegrityError: `file` is of another size.
             ReadError: it is absent, or the disk gave up.
         """
+        return self._asked(_Descriptor.read, file, offset, num_bytes, size)
+
+    def read_for_now(self, file: Path, offset: int, num_bytes: int, *, size: int) -> memoryview:
+        """Return what `read` does, in memory that the next call in this thread overwrites."""
+        return self._asked(_Descriptor.read_for_now, file, offset, num_bytes, size)
+
+    def _asked(
+        self,
+        read: Callable[[_Descriptor, int, int], Content],
+        file: Path,
+        offset: int,
+        num_bytes: int,
+        size: int,
+    ) -> Content:
         try:
             descriptor = self._open(file)
             if descriptor.size != size:
                 raise _other_size(file, descriptor.size, size)
-            return descriptor.read(offset, num_bytes)
+            content = read(descriptor, offset, num_bytes)
         except FileNotFoundError as error:
             raise ReadError(
                 f"{file} is absent, though the manifest names it.",
@@ -52,6 +71,13 @@ class Descriptors:
                 f"{file} cannot be read at byte {offset:,}: {error.strerror or error}.",
                 hint="Check the disk, or fetch the shard again.",
             ) from error
+        if len(content) < num_bytes:
+            raise ReadError(
+                f"{file} cannot be read at byte {offset:,}: it ends before byte "
+                f"{offset + num_bytes:,}.",
+                hint="Check the disk, or fetch the shard again.",
+            )
+        return content
 
     def forget(self, file: Path) -> None:
         """Close `file` when no thread reads it any more; the next read opens it anew."""
@@ -85,17 +111,10 @@ class _Descriptor:
         self.size = os.fstat(self._number).st_size
 
     def read(self, offset: int, num_bytes: int) -> bytes:
-        data = os.pread(self._number, num_bytes, offset)
-        if len(data) == num_bytes:
-            return data
-        parts = [data]  # a read above 2 GiB comes in pieces
-        while data and sum(map(len, parts)) < num_bytes:
-            done = sum(map(len, parts))
-            data = os.pread(self._number, num_bytes - done, offset + done)
-            parts.append(data)
-        if sum(map(len, parts)) < num_bytes:
-            raise OSError(0, f"it ends before byte {offset + num_bytes:,}")
-        return b"".join(parts)
+        return from_disk(self._number, offset, num_bytes)
+
+    def read_for_now(self, offset: int, num_bytes: int) -> memoryview:
+        return read_for_now(self._number, offset, num_bytes)
 
     def __del__(self) -> None:
         if self._number >= 0:

@@ -54,6 +54,11 @@ class LocalShards:
         file, size = self._files[path]
         return self._descriptors.read(file, offset, num_bytes, size=size)
 
+    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
+        """Return what `read` does, in memory that the next call in this thread overwrites."""
+        file, size = self._files[path]
+        return self._descriptors.read_for_now(file, offset, num_bytes, size=size)
+
     def read_pair(self, row: PairRow) -> bytes:
         """Return the bytes of `extent(row)`."""
         span = extent(row)

@@ -37,6 +37,10 @@ class Shards(Protocol):
         """Return a byte range of the shard `path`."""
         ...
 
+    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
+        """Return what `read` does, in memory that may soon hold something else."""
+        ...
+
     def read_pair(self, row: PairRow) -> bytes:
         """Return the bytes of a pair's extent."""
         ...
@@ -97,13 +101,20 @@ class PairStore:
             ReadError: the bytes could not be fetched.
             IntegrityError: the bytes are not the ones that the manifest names.
         """
-        size = self._size(path)
-        if offset < 0 or num_bytes < 0 or offset + num_bytes > size:
-            raise UsageError(
-                f"Bytes {offset:,} to {offset + num_bytes:,} leave {path}, which has {size:,}.",
-                hint="Take offsets from the manifest of the same revision.",
-            )
+        self._refuse_outside(path, offset, num_bytes)
         return self._shards.read(path, offset, num_bytes)
+
+    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
+        """Return what `read` does, for use at once: the next call in this thread overwrites it.
+
+        Of a folder, what the operating system has in memory comes faster this way where several
+        threads read (`page_cache`).
+
+        Raises:
+            GgtError: as `read`.
+        """
+        self._refuse_outside(path, offset, num_bytes)
+        return self._shards.read_for_now(path, offset, num_bytes)
 
     def read_file(self, path: str) -> bytes:
         """Return a small file of the dataset whole, such as ``README.md``.
@@ -171,6 +182,14 @@ class PairStore:
                 hint="Take shards from the manifest or from .info.shards.",
             )
         return size
+
+    def _refuse_outside(self, path: str, offset: int, num_bytes: int) -> None:
+        size = self._size(path)
+        if offset < 0 or num_bytes < 0 or offset + num_bytes > size:
+            raise UsageError(
+                f"Bytes {offset:,} to {offset + num_bytes:,} leave {path}, which has {size:,}.",
+                hint="Take offsets from the manifest of the same revision.",
+            )
 
     def __enter__(self) -> PairStore:
         return self

@@ -110,7 +110,7 @@ def read_region(
     """
     pixels = from_parts(read, num_bytes, region, index, name) if index else None
     if pixels is None:
-        return decode_region(read(0, num_bytes), region, out=out, name=name)
+        return decode_region(bytes(read(0, num_bytes)), region, out=out, name=name)
     return _delivered(pixels, out)
 
 

@@ -24,8 +24,8 @@ from ggt_hf.data.regions.jpeg import cells_needed, grid_of, parse_frame
 from ggt_hf.data.regions.png import SIGNATURE, cut_strips, parse_rest
 from ggt_hf.data.regions.region import TURNS, Region, Turn
 
-Read = Callable[[int, int], bytes]
-"""(start, stop) -> those bytes of an encoded picture."""
+Read = Callable[[int, int], bytes | memoryview]
+"""(start, stop) -> those bytes of an encoded picture; the next call may overwrite a view."""
 
 
 def from_parts(
@@ -49,7 +49,7 @@ def from_parts(
     head_bytes = num_bytes - sum(lengths)
     if not lengths or head_bytes <= 0:
         return None
-    head = read(0, head_bytes)
+    head = bytes(read(0, head_bytes))
     from_kind = _png if head.startswith(SIGNATURE) else _jpeg
     return from_kind(read, head, lengths, region, name)
 
@@ -90,7 +90,7 @@ def _png(
 ) -> NDArray[np.uint8] | None:
     *strips, tail = lengths
     end = len(head) + sum(strips)
-    rest = head + read(end, end + tail)
+    rest = b"".join((head, read(end, end + tail)))
     png = parse_rest(rest)
     if png is None or png.count != len(strips) or png.width * png.height > images.MAX_PIXELS:
         return None

@@ -143,7 +143,7 @@ def parse_rest(data: bytes) -> StripPng | None:
     )
 
 
-def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] | None:
+def cut_strips(data: bytes | memoryview, png: StripPng, region: Region) -> NDArray[np.uint8] | None:
     """Return the pixels of `region`, stored orientation: RGB, ``uint8``, ``(h, w, 3)``.
 
     ``None`` if the file breaks the promise of its ``ggST`` chunk: a CRC, a length or a filter
@@ -174,7 +174,7 @@ def cut_strips(data: bytes, png: StripPng, region: Region) -> NDArray[np.uint8] 
     return wanted[:, :, :3] if png.channels != 1 else wanted.repeat(3, axis=2)
 
 
-def _deflated(data: bytes, first: int) -> list[memoryview]:
+def _deflated(data: bytes | memoryview, first: int) -> list[memoryview]:
     """Return the deflate blocks of each strip in `data` up to one that is not intact."""
     parts: list[memoryview] = []
     view, at = memoryview(data), 0
@@ -189,7 +189,7 @@ def _deflated(data: bytes, first: int) -> list[memoryview]:
     return parts
 
 
-def is_intact(data: bytes, chunk: Chunk) -> bool:
+def is_intact(data: bytes | memoryview, chunk: Chunk) -> bool:
     """Say whether the CRC of `chunk` is right."""
     (crc,) = struct.unpack_from(">I", data, chunk.stop)
     return bool(inflater().crc32(memoryview(data)[chunk.start - 4 : chunk.stop]) == crc)

@@ -152,13 +152,15 @@ class DatasetPairs:
     def _reader(self, pair: PairPlace, *, is_whole: bool) -> Read:
         """Return what reads bytes of the pair's shard; `is_whole`: both sides lie there."""
         if not is_whole or (self._store.is_local and not self._verify):
-            return lambda start, stop: self._store.read(pair.shard, start, stop - start)
+            # Of a seekable picture parts are read, and used at once.
+            read = self._store.read_for_now if all(pair.indexes) else self._store.read
+            return lambda start, stop: read(pair.shard, start, stop - start)
         # LQ and GT are neighbours in the shard: one read brings both.
         first = pair.lq_offset
         both = self._store.read(pair.shard, first, pair.gt_offset + pair.gt_bytes - first)
         return lambda start, stop: both[start - first : stop - first]
 
-    def _check(self, pair: PairPlace, suffix: str, content: bytes) -> None:
+    def _check(self, pair: PairPlace, suffix: str, content: bytes | memoryview) -> None:
         wanted = self._columns.sha256(pair.row, suffix)
         if hashlib.sha256(content).hexdigest() != wanted:
             raise IntegrityError(
@@ -196,7 +198,7 @@ def _reader_of(data: bytes) -> Read:
     return lambda start, stop: data[start:stop]
 
 
-def _shifted(read: Read, offset: int, start: int, stop: int) -> bytes:
+def _shifted(read: Read, offset: int, start: int, stop: int) -> bytes | memoryview:
     return read(offset + start, offset + stop)
 
 

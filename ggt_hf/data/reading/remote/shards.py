@@ -136,6 +136,10 @@ class RemoteShards:
         pair = self._fetch_once(self._manifest.row(position), span)
         return pair[start : start + num_bytes]
 
+    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
+        """Return what `read` does."""
+        return memoryview(self.read(path, offset, num_bytes))
+
     def read_pair(self, row: PairRow) -> bytes:
         """Return the bytes of `extent(row)`."""
         span = extent(row)
