@@ -146,9 +146,15 @@ class Endless:
         return self.source.sample(*divmod(position, len(self.source)), out)
 
 
-def ours(kind: str, job: Job) -> Batches:
+def ours(kind: str, job: Job, *, in_threads: bool = False) -> Batches:
     source = Endless(open_pairs(job.root / kind, crop=job.crop))
-    return iter(PairStream(source, batch_size=BATCH, threads=job.workers))
+    if job.workers == 1:
+        if in_threads:
+            raise NotRunError("one worker is one thread")
+        return iter(PairStream(source, batch_size=BATCH, threads=1))
+    if in_threads:
+        return iter(PairStream(source, batch_size=BATCH, threads=job.workers))
+    return iter(PairStream(source, batch_size=BATCH).loader(num_workers=job.workers))
 
 
 def ordinary(job: Job, *, turbo: bool) -> Batches:
@@ -285,6 +291,7 @@ def pairs(root: Path) -> list[Encoded]:
 
 CONTENDERS: dict[str, Callable[[Job], Batches]] = {
     "ggt_hf, seekable shards": partial(ours, "seekable"),
+    "ggt_hf, seekable shards, in threads": partial(ours, "seekable", in_threads=True),
     "ggt_hf, ordinary shards": partial(ordinary, turbo=False),
     "ggt_hf, ordinary shards, libjpeg-turbo 3": partial(ordinary, turbo=True),
     "DALI (CPU, region)": dali_regions,

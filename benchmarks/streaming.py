@@ -8,7 +8,7 @@ both sides, as ``uint8``. They take turns, setting after setting and round after
 minutes are over (one round at least), each in a process of its own, with a new loader whose first
 batches are not counted; a cell is the median over the rounds. Beside the rate stands the processor
 time of a pair, workers included, which a busy machine disturbs less. "2 workers" are 2 threads for
-us, DALI, torchdata and the limit, and 2 processes for the others.
+DALI, torchdata, the limit and the one of ours that says so, and 2 processes for the others.
 
 The limit decodes JPEGs, made beforehand, of nothing but the MCUs that a crop touches. Ordinary
 shards are read twice: by what ``ggt-hf[stream]`` installs, and, where the machine has it, with the

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -113,74 +111,3 @@ class PairBatch:
 
         wanted = dtype or torch.float32
         return self.lq.to(wanted).div_(255), self.gt.to(wanted).div_(255)
-
-
-class BatchRows:
-    """A batch being filled, row by row; every pixel is written once.
-
-    In a DataLoader's worker the batch is allocated in shared memory, so that it is not copied
-    again on its way to the training process.
-
-    Args:
-        size: rows of a full batch.
-        sample_shape: (height, width) of every sample; ``None`` = as the first one has it.
-    """
-
-    def __init__(self, size: int, sample_shape: tuple[int, int] | None) -> None:
-        self._size = size
-        self._keys: list[str] = []
-        self._sides: tuple[torch.Tensor, torch.Tensor] | None = None
-        self._arrays: Slots | None = None
-        if sample_shape is not None:
-            self._allocate(sample_shape)
-
-    def slots(self) -> Slots | None:
-        """Return where the next sample may be written; ``None`` while its shape is unknown."""
-        if self._arrays is None:
-            return None
-        row = len(self._keys)
-        return self._arrays[0][row], self._arrays[1][row]
-
-    def add(self, sample: PairSample, slots: Slots | None) -> None:
-        """Append a sample, copied unless it lies in `slots` already."""
-        slots = slots or self._allocate(sample.lq.shape[:2])
-        for slot, pixels in zip(slots, (sample.lq, sample.gt), strict=True):
-            if slot is not pixels:
-                slot[...] = pixels
-        self._keys.append(sample.key)
-
-    def batch(self, state: dict[str, int | str], skipped: Sequence[Skipped]) -> PairBatch:
-        """Return the rows that were added."""
-        import torch
-
-        sides = self._sides or (torch.empty((0, 0, 0, 3), dtype=torch.uint8),) * 2
-        lq, gt = (side[: len(self._keys)].permute(0, 3, 1, 2) for side in sides)
-        return PairBatch(keys=tuple(self._keys), lq=lq, gt=gt, state=state, skipped=tuple(skipped))
-
-    def _allocate(self, sample_shape: tuple[int, ...]) -> Slots:
-        from torch.utils.data import get_worker_info
-
-        shape = (self._size, *sample_shape[:2], 3)
-        new = _empty if get_worker_info() is None else _empty_shared
-        lq, gt = new(shape), new(shape)
-        self._sides = lq, gt
-        self._arrays = lq.numpy(), gt.numpy()
-        return self._arrays[0][0], self._arrays[1][0]
-
-
-def _empty(shape: tuple[int, ...]) -> torch.Tensor:
-    import torch
-
-    return torch.empty(shape, dtype=torch.uint8)
-
-
-def _empty_shared(shape: tuple[int, ...]) -> torch.Tensor:
-    """Return bytes in shared memory that nobody has written to.
-
-    Not ``torch.empty(...).share_memory_()``, which copies what was never written: that took as long
-    as decoding a crop. Torch's own `default_collate` allocates in this way.
-    """
-    import torch
-
-    storage: torch.UntypedStorage = torch.UntypedStorage._new_shared(math.prod(shape))
-    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from ggt_hf.data.streaming.batches import BatchRows, PairBatch, PairSource, Skipped
+from ggt_hf.data.streaming.batches import PairBatch, PairSource, Skipped
 from ggt_hf.data.streaming.division import Division
+from ggt_hf.data.streaming.rows import BatchRows
 from ggt_hf.data.streaming.throughput import Throughput
 from ggt_hf.errors import GgtError, UsageError
 
