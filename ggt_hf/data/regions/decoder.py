@@ -6,13 +6,13 @@ kornia-rs where it is installed, which holds the lock, and else through Pillow.
 
 from __future__ import annotations
 
-import threading
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
 from ggt_hf import images
+from ggt_hf.data.regions.scratch import Scratch
 from ggt_hf.data.regions.turbojpeg import decode_rectangle
 from ggt_hf.errors import MissingExtraError
 
@@ -25,20 +25,7 @@ if TYPE_CHECKING:
 
 
 _PNG_MODES = {1: "mono", 3: "rgb", 4: "rgba"}
-_KEPT_BYTES = 16 << 20
-"""What a thread keeps to decode into: memory that is in use already costs no page faults."""
-
-
-_ALIGNED, _ASIDE = 64, 16
-"""Where memory starts, in bytes past a multiple of 64. From a multiple of 32 on, libjpeg-turbo
-writes past the processor's caches (with AVX2), which takes 15 % longer for a crop of 256 pixels."""
-
-
-class _Scratch(threading.local):
-    pixels: NDArray[np.uint8] = np.empty(0, np.uint8)
-
-
-_scratch = _Scratch()
+_scratch = Scratch()
 
 
 def decode_for_now(
@@ -52,13 +39,12 @@ def decode_for_now(
     Raises:
         MissingExtraError: simplejpeg is not installed.
     """
-    memory = _memory(width * height * 3)
-    remark = ""
+    memory, remark = _scratch.take(width * height * 3), ""
     try:
         _decoder()(jpeg, colorspace="RGB", buffer=memory)
     except ValueError as error:
         remark = str(error)
-    return _pixels(memory, width, height), remark
+    return memory.reshape(height, width, 3), remark
 
 
 def decode_rectangle_for_now(jpeg: bytes, rectangle: Region) -> tuple[NDArray[np.uint8], str]:
@@ -69,22 +55,8 @@ def decode_rectangle_for_now(jpeg: bytes, rectangle: Region) -> tuple[NDArray[np
         rectangle: of the stored picture; it starts at the left edge of an MCU.
     """
     width, height = rectangle.width, rectangle.height
-    pixels = _pixels(_memory(width * height * 3), width, height)
+    pixels = _scratch.take(width * height * 3).reshape(height, width, 3)
     return pixels, decode_rectangle(jpeg, rectangle.x, rectangle.y, pixels)
-
-
-def _memory(num_bytes: int) -> NDArray[np.uint8]:
-    memory = _scratch.pixels
-    if len(memory) < num_bytes:
-        memory = np.empty(num_bytes + _ALIGNED, np.uint8)
-        memory = memory[(_ASIDE - memory.ctypes.data) % _ALIGNED :]
-        if num_bytes <= _KEPT_BYTES:
-            _scratch.pixels = memory
-    return memory
-
-
-def _pixels(memory: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    return memory[: width * height * 3].reshape(height, width, 3)
 
 
 def decode_png(png: bytes, width: int, height: int, channels: int) -> NDArray[np.uint8] | None:

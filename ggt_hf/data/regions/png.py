@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ggt_hf.data.regions.inflating import inflater
+from ggt_hf.data.regions.scratch import Scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ _ZLIB_HEAD = 2
 """Bytes before the deflate stream in the first strip."""
 _TURNABLE = (b"eXIf", b"XML:com.adobe.xmp", b"Raw profile type")
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")
+_memory = Scratch()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +162,7 @@ def cut_strips(data: bytes | memoryview, png: StripPng, region: Region) -> NDArr
     parts = _deflated(data, first)
     if len(parts) != last + 1 - first:
         return None
-    raw = _inflated(b"".join(parts), (bottom - top) * png.row_bytes)
+    raw = _inflated(parts, (bottom - top) * png.row_bytes)
     if raw is None:
         return None
     filtered = raw.reshape(bottom - top, png.row_bytes)
@@ -195,15 +197,23 @@ def is_intact(data: bytes | memoryview, chunk: Chunk) -> bool:
     return bool(inflater().crc32(memoryview(data)[chunk.start - 4 : chunk.stop]) == crc)
 
 
-def _inflated(stream: bytes, size: int) -> NDArray[np.uint8] | None:
-    """Return the `size` bytes that `stream` holds, or ``None`` if it holds more, less or none."""
-    library = inflater()
-    try:
-        # A limit, because a hostile strip may hold gigabytes.
-        raw = library.decompressobj(-15).decompress(stream, size + 1)
-    except library.error:
-        return None
-    return np.frombuffer(raw, np.uint8) if len(raw) == size else None
+def _inflated(parts: list[memoryview], size: int) -> NDArray[np.uint8] | None:
+    """Return, for now, the `size` bytes of `parts`; ``None`` if they hold more, less or none."""
+    library, raw, done = inflater(), _memory.take(size), 0
+    inflate = library.decompressobj(-15)
+    for part in parts:
+        try:
+            # A limit, because a hostile strip may hold gigabytes.
+            piece = inflate.decompress(part, size - done + 1)
+        except library.error:
+            return None
+        if len(piece) > size - done:
+            return None
+        raw[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
+        done += len(piece)
+        if inflate.eof:
+            break
+    return raw if done == size else None
 
 
 def _unfilter(
