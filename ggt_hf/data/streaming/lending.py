@@ -171,6 +171,18 @@ _received_memory: dict[tuple[int, int], torch.Tensor] = {}
 """(worker process, number) -> memory that it lends to this process."""
 
 
+def forget_ended() -> None:
+    """Let go of the memory of workers that are no more; batches in use keep theirs."""
+    for process in {process for process, _ in _received_memory}:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            for place in [place for place in _received_memory if place[0] == process]:
+                del _received_memory[place]
+        except PermissionError:  # another user's, by now
+            continue
+
+
 def _received(
     place: tuple[int, int],
     content: torch.Tensor | None,
@@ -180,7 +192,7 @@ def _received(
     skipped: tuple[Skipped, ...],
 ) -> PairBatch:
     if content is not None:
-        _forget_ended(place[0])
+        forget_ended()
         _received_memory[place] = content
     content = _received_memory[place]
     give_back = partial(_give_back, content.numpy()[-1:], os.getpid())
@@ -200,18 +212,6 @@ def _lent_out(content: torch.Tensor, shape: Shape, at_the_end: Callable[[], None
 def _give_back(note: NDArray[np.uint8], process: int) -> None:
     if os.getpid() == process:  # a forked child has no say in what its parent uses
         note[0] = 0
-
-
-def _forget_ended(process: int) -> None:
-    """Let go of the memory of workers that are no more; `process` is one that is."""
-    for other in {pid for pid, _ in _received_memory} - {process}:
-        try:
-            os.kill(other, 0)
-        except ProcessLookupError:
-            for place in [place for place in _received_memory if place[0] == other]:
-                del _received_memory[place]
-        except PermissionError:
-            continue
 
 
 def _new_shared(num_bytes: int) -> torch.Tensor:

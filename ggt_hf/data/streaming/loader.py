@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Generator
 from torch.utils.data import DataLoader
 
+from ggt_hf.data.streaming.lending import forget_ended
+
 if TYPE_CHECKING:
     from ggt_hf.data.streaming.batches import PairBatch
     from ggt_hf.data.streaming.stream import PairStream, State
@@ -45,6 +47,7 @@ class PairLoader:
             yield batch
         stream.set_epoch(stream.epoch + 1)
         self._state = stream.state_dict()
+        forget_ended()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; another one than the current starts at its beginning."""

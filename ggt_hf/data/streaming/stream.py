@@ -172,8 +172,8 @@ class PairStream(IterableDataset[PairBatch]):
         """Return a DataLoader of this stream that counts epochs and can be resumed.
 
         Args:
-            num_workers: worker processes; 0 decodes in threads of this process, which is faster
-                where the decoder releases the GIL.
+            num_workers: worker processes; 0 decodes in threads of this process. From two on,
+                processes are faster: they wait for no lock, and use their batches' memory again.
             options: passed on to `torch.utils.data.DataLoader` (``pin_memory``, ``timeout``,
                 ``prefetch_factor``, ``persistent_workers``, ``multiprocessing_context``).
         """
