@@ -53,21 +53,16 @@ def read_for_now(descriptor: int, offset: int, num_bytes: int) -> memoryview:
     Raises:
         OSError: the disk gave up.
     """
-    memory = _memory
-    if num_bytes > _MOST_BYTES:
-        return memoryview(from_disk(descriptor, offset, num_bytes))
-    if num_bytes > len(memory.view):
-        memory.resize(_MOST_BYTES)
-    view, read_cached = memory.view[:num_bytes], _read_cached()
-    done = 0
-    if read_cached:
-        memory.part.num_bytes = num_bytes
-        done = max(0, read_cached(descriptor, memory.part, 1, offset, os.RWF_NOWAIT))
-    if done < num_bytes:
-        rest = from_disk(descriptor, offset + done, num_bytes - done)
-        view[done : done + len(rest)] = rest
-        view = view[: done + len(rest)]
-    return view
+    done, read_cached = 0, _read_cached()
+    if read_cached and num_bytes <= _MOST_BYTES:
+        if num_bytes > len(_memory.view):
+            _memory.resize(_MOST_BYTES)
+        _memory.part.num_bytes = num_bytes
+        done = max(0, read_cached(descriptor, _memory.part, 1, offset, os.RWF_NOWAIT))
+    if done == num_bytes:
+        return _memory.view[:num_bytes]
+    rest = from_disk(descriptor, offset + done, num_bytes - done)
+    return memoryview(b"".join((_memory.view[:done], rest)) if done else rest)
 
 
 def from_disk(descriptor: int, offset: int, num_bytes: int) -> bytes:
