@@ -24,11 +24,16 @@ QUIET = (
 )
 
 
+PATIENCE_MS = 120_000
+"""Milliseconds that a page may take for anything, on a machine that has much else to do."""
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser for the whole session."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), args=list(QUIET), headless=True
@@ -41,6 +46,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh page, whose script errors fail the test."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if _is_mistake(said) else None)

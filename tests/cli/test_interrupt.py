@@ -38,7 +38,7 @@ def test_ctrl_c_says_what_the_same_command_does_next(verb: str, tmp_path: Path) 
     while not (tmp_path / "out").exists() and process.poll() is None:
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=200)
     # A signal that finds Python in the middle of an import ends it by that signal.
     assert process.returncode in (130, -signal.SIGINT), said
     assert said.splitlines()[-1] == f"Stopped. The same command {next_time}"

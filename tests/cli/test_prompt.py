@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from ggt_hf.records import DEGRADATIONS, Prompt
 from ggt_hf.synthesis.prompt_file import read_prompts
+from tests.halting import killed_after
 from tests.making import encoded, picture
 from tests.vlm.conftest import ChatServer, completion, server
 
@@ -107,21 +106,14 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(photos: Path, tmp_path: 
     for index in range(4, 40):
         (photos / f"{index}.png").write_bytes(encoded(picture(index, 200, 200)))
     out, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
-    run = [sys.executable, "-m", "ggt_hf", "prompt", str(photos), "--model", "rules"]
-    run += ["--batch-size", "2", "--quiet"]
+    run = ["prompt", photos, "--model", "rules", "--batch-size", 2, "--quiet", "--num-workers", 1]
     parts = tmp_path / ".killed.jsonl.parts"
-    for lines in (4, 20):
-        process = subprocess.Popen([*run, "--out", str(out)], stdout=subprocess.DEVNULL)
-        while (
-            process.poll() is None
-            and sum(path.read_bytes().count(b"\n") for path in parts.glob("*.jsonl")) < lines
-        ):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not out.exists() and parts.exists()
-    assert ggt(*run[3:], "--out", out).returncode == 0
-    assert ggt(*run[3:], "--out", whole).returncode == 0
+    for lines, in_all in ((4, 4), (15, 19)):
+        killed_after("ggt_hf.stages:LineLog.append", lines, *map(str, run), "--out", out)
+        assert not out.exists()
+        assert sum(path.read_bytes().count(b"\n") for path in parts.glob("*.jsonl")) == in_all
+    assert ggt(*run, "--out", out).returncode == 0
+    assert ggt(*run, "--out", whole).returncode == 0
     assert out.read_bytes() == whole.read_bytes()
 
 

@@ -1,11 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from ggt_hf.cli.app import app
+from tests.halting import killed_after
 from tests.making import encoded, picture
 from tests.restoration.restorers import tiny_pipeline
 
@@ -136,16 +132,8 @@ def test_killed_it_goes_on_and_ends_with_the_same_files(model: Path, tmp_path: P
         (photos / f"{number:02}.png").write_bytes(encoded(picture(number, 64, 64)))
     out, undisturbed = tmp_path / "out", tmp_path / "undisturbed"
     restore(model, photos, undisturbed)
-    command = [
-        sys.executable, "-m", "ggt_hf", "restore", str(photos), str(out),
-        "--model", str(model), "--device", "cpu",
-    ]  # fmt: skip
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    while process.poll() is None and len(list(out.glob("*.png"))) < 3:
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    written = "ggt_hf.restoration.photograph:write_photograph"
+    killed_after(written, 3, "restore", photos, out, "--model", model, "--device", "cpu")
     made = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert 3 <= len(made) < 16
     assert restore(model, photos, out).exit_code == 0

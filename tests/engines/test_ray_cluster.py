@@ -21,6 +21,7 @@ from ggt_hf.engines.ray_cluster import require_ray
 from ggt_hf.errors import MissingExtraError, ModelError, StageError
 from ggt_hf.stages import read_rows
 from tests.engines import works
+from tests.engines.processes import await_end, descendants
 
 KILLED = """
 import sys
@@ -108,10 +109,7 @@ def test_killed_with_its_cluster_it_goes_on_to_the_same_bytes(tmp_path: Path, cl
     assert report.num_reused >= 60
     run_stage(works.small_sources(1000), works.measure, tmp_path / "one.jsonl", num_workers=1)
     assert out.read_bytes() == (tmp_path / "one.jsonl").read_bytes()
-    deadline = time.monotonic() + 60
-    while any(map(is_alive, working)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not any(map(is_alive, working)), "the cluster outlived the run that started it"
+    await_end(working)  # the cluster does not outlive the run that started it
 
 
 def test_a_unit_that_kills_its_actor_fails_alone(tmp_path: Path, cluster: Any) -> None:
@@ -133,22 +131,6 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"ggt-hf\[ray\]"):
         run_stage(works.small_sources(5), works.measure, tmp_path / "o", engine="ray")
-
-
-def descendants(pid: int) -> list[int]:
-    """A process and all it started, by /proc."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [pid, *(found for child in children for found in descendants(int(child)))]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except OSError:
-        return False
 
 
 def is_agent(pid: int) -> bool:

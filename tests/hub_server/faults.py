@@ -67,6 +67,8 @@ class Fault:
     """Seconds of that pause."""
     delay: float = 0.0
     """Seconds to wait before anything else."""
+    held: threading.Event | None = None
+    """Wait for this before anything else: the test has its time, however busy the machine is."""
     corrupt: int | None = None
     """Invert the byte at this offset of a file, where the range covers it."""
     ignore_range: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -102,10 +103,13 @@ class HubServer:
         """Be gone: refuse connections to one origin, then listen on the same port again."""
         port = self._listeners[role].server_port
         self._hush(role)
-        try:
-            yield
-        finally:
-            self._listen(role, port)
+        with socket.socket() as kept:  # bound, though it does not listen: the port stays ours
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            kept.bind((ADDRESSES[role], port))
+            try:
+                yield
+            finally:
+                self._listen(role, port)
 
     def leaked_tokens(self) -> set[str]:
         """Hub tokens that a client sent to the storage origin: must be empty."""

@@ -66,6 +66,7 @@ class State:
         self.uploads: dict[str, Upload] = {}
         self.hub_url = ""
         self.cdn_url = ""
+        self.era = 0
         self._secret = uuid.uuid4().bytes
 
     def open_upload(self, oid: str, size: int) -> str:
@@ -86,8 +87,13 @@ class State:
             and float(expires) > time.time()
         )
 
+    def expire_urls(self) -> None:
+        """Refuse every url that was signed until now."""
+        self._secret = uuid.uuid4().bytes
+
     def wipe(self) -> None:
         """Return to an empty Hub without faults and without history."""
+        self.era += 1
         self.faults.clear()
         self.log.clear()
         self.uploads.clear()

@@ -25,6 +25,8 @@ from tests.hub_server.state import State
 BLOCK = 1 << 16
 JSON = "application/json; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
+HELD_S = 240
+"""Seconds after which a request that nobody lets go on does so all the same."""
 
 
 class Request(BaseHTTPRequestHandler):
@@ -46,6 +48,7 @@ class Request(BaseHTTPRequestHandler):
     entry: Entry
     """This request's line in the log."""
     _body_read: bool
+    _era: int
 
     @property
     def state(self) -> State:
@@ -187,6 +190,7 @@ class Request(BaseHTTPRequestHandler):
     def _open(self) -> None:
         url = urlsplit(self.path)
         self.path_only, self.params, self._body_read = url.path, {}, False
+        self._era = self.state.era
         query = parse_qs(url.query, keep_blank_values=True)
         self.query = {name: values[0] for name, values in query.items()}
         self.entry = Entry(
@@ -205,7 +209,9 @@ class Request(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         time.sleep(self.fault.delay)
-        if self.fault.close:
+        if self.fault.held is not None:
+            self.fault.held.wait(HELD_S)
+        if self.fault.close or self._era != self.state.era:  # emptied since: of another test
             self.hang_up()
         if self.fault.status is not None:
             self.reply(self.fault.body, status=self.fault.status, headers=self.fault.headers)

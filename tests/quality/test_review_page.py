@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -252,39 +251,36 @@ def test_two_fingers_zoom(browser: Browser, server: ReviewServer) -> None:
     for step in (40, 60, 90):
         fingers("touchMove", x - step, x + step)
     fingers("touchEnd")
-    assert cut(page)[1] == pytest.approx(3, rel=0.1)
+    page.wait_for_function("Math.abs(view.scale - 3) < 0.3")
     page.get_by_role("button", name="Accept").tap()
     await_key(page, "pair-001")
     context.close()
 
 
 def test_five_hundred_pairs_without_lag(page: Page, many: CandidateFolder) -> None:
-    """From the key to the frame that shows both decoded pictures; the median of 60 pairs."""
+    """Every pair is asked for before it is turned to, and few are kept."""
     with open_review(many, "ada") as server:
         page.goto(server.url)
         page.wait_for_selector("#stage:not(.loading)")
         assert page.locator("#number").inner_text() == "1 / 500"
-        took = page.evaluate(TIMED)
+        asked = page.evaluate(TURNED)
         assert page.locator("#number").inner_text() == "61 / 500"
-        # 13 ms on two busy cores; a picture that is fetched only when shown takes far longer.
-        assert statistics.median(took) < 100
+        assert all(asked), "the next pair was on its way before anybody turned to it"
         assert page.evaluate("pairs.size") <= 10, "pictures that are far away are dropped"
         page.keyboard.press("End")
         page.keyboard.press("n")
         settled(page)
 
 
-TIMED = """async () => {
-  const took = [];
+TURNED = """async () => {
+  const asked = [];
   for (let i = 0; i < 60; i++) {
-    await new Promise((r) => setTimeout(r, 40));
-    const start = performance.now();
-    window.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
     await pairs.get(current).ready;
+    asked.push(pairs.has(current + 1));
+    window.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
     await new Promise((r) => requestAnimationFrame(() => setTimeout(r)));
-    took.push(performance.now() - start);
   }
-  return took;
+  return asked;
 }"""
 
 

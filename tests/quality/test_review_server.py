@@ -41,7 +41,7 @@ def ask(
     **headers: str,
 ) -> tuple[int, dict[str, str], bytes]:
     """One request as it is written: no client tidies the path up."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body=body, headers=named)
     answer = connection.getresponse()
@@ -99,7 +99,7 @@ def test_without_the_token_there_is_nothing(server: ReviewServer, path: str) -> 
     ],
 )
 def test_no_path_leads_out(server: ReviewServer, rest: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     # Written by hand, since http.client refuses some of these.
     connection.connect()
     request = f"GET {home(server)}{rest} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
@@ -182,7 +182,7 @@ def test_decisions_survive_a_kill(folder: CandidateFolder) -> None:
     assert child.stdout is not None
     url = urlsplit(child.stdout.readline().strip())
     for candidate in folder.candidates[:2]:
-        connection = http.client.HTTPConnection("127.0.0.1", url.port or 0, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", url.port or 0, timeout=120)
         row = {"key": candidate.key, "pair": pair_id(candidate), "choice": "unsure"}
         headers = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{url.port}"}
         connection.request("POST", f"{url.path}decide", json.dumps(row), headers)

@@ -19,6 +19,7 @@ from ggt_hf import sample
 from ggt_hf.space.files import GRADIO, NAMES, space_files
 from ggt_hf.version import __version__
 from tests import accessible
+from tests.browser import PATIENCE_MS
 from tests.hub_server.loopback import REPOSITORY
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     else:
         pytest.fail(f"it did not start:\n{said}")
     server.terminate()
-    server.wait(20)
+    server.communicate(timeout=200)
 
 
 def upload(page: Page, photograph: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_photograph_is_seen_worded_and_restored(address: str, browser: Browser
             page.on("request", lambda request: elsewhere.append(request.url))
             upload(page, RAIN)
             slider = page.locator(".slider")
-            slider.wait_for(timeout=60_000)
+            slider.wait_for()
             assert "rain" in page.get_by_label("What the observer sees").input_value()
             asked = page.get_by_label("What an editing model would be asked").input_value()
             assert "Remove:" in asked and "rain streaks" in asked
@@ -116,6 +117,7 @@ def test_what_cannot_be_restored_is_said_in_words(
     address: str, browser: Browser, tmp_path: Path
 ) -> None:
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     page.get_by_role("button", name=START).click()
     page.get_by_text("Give a photograph first.").wait_for()

@@ -59,7 +59,23 @@ class Service:
     seconds: float = 0.0
     asked: list[Asked] = field(default_factory=list)
     paid: Counter[str] = field(default_factory=Counter)
+    num_ended: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def await_asked(self, count: int) -> None:
+        """Wait until `count` requests have come in all, and no more have."""
+        self._await(lambda: len(self.asked) >= count)
+        assert len(self.asked) == count
+
+    def await_rest(self) -> None:
+        """Wait until what is under way is carried out, whether or not anybody hears of it."""
+        self._await(lambda: self.num_ended == len(self.asked))
+
+    def _await(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 200
+        while not done():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -107,7 +123,13 @@ class Handler(BaseHTTPRequestHandler):
         with self.service.lock:
             number = len(self.service.asked)
             self.service.asked.append(asked)
-        behaviour = self.service.script(asked, number)
+        try:
+            self._behave(asked, self.service.script(asked, number))
+        finally:
+            with self.service.lock:
+                self.service.num_ended += 1
+
+    def _behave(self, asked: Asked, behaviour: Behaviour) -> None:
         if behaviour == "drop":
             self.service.paid[str(asked.mark)] += 1
             self.close_connection = True

@@ -125,7 +125,7 @@ def test_does_not_know_what_became_of_a_lost_answer(opened: Opened, service: Ser
     service.script = lambda asked, number: "hang"
     with pytest.raises(LostAnswerError):
         edit(opened(timeout=0.3), lq(), "Remove the rain.")
-    assert len(service.asked) == 2
+    service.await_asked(2)
 
 
 def test_knows_that_nothing_was_sent_where_nobody_listens(

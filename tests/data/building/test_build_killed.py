@@ -7,17 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ggt_hf import build_dataset
 from tests.data.building.sources_making import pair_files, tree_bytes, write_files
+from tests.halting import killed_after
 from tests.making import encoded, picture
 
 SHARD = 60_000
 NUM_PAIRS = 160
+KILLS = 10
+RECORDED = "ggt_hf.data.building.staging:Staging.record"
+MOMENTS = {
+    RECORDED: 2,
+    "ggt_hf.data.building.shards:ShardWriter.finish": 2,
+    "ggt_hf.data.building.shards:ShardWriter._write": 20,  # many a pair: in the middle of a shard
+}
+"""Where a build is killed, and the most times that it comes so far."""
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +45,13 @@ def expected(src: Path) -> dict[str, bytes]:
     return tree_bytes(out)
 
 
+def words(src: Path, out: Path, *flags: str) -> list[str]:
+    return ["build", str(src), str(out), "--quiet", f"--shard-size={SHARD}", *flags]
+
+
 def start(src: Path, out: Path, *flags: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "ggt_hf", "build", str(src), str(out), "--quiet"]
-    return subprocess.Popen([*command, f"--shard-size={SHARD}", *flags], stdout=subprocess.DEVNULL)
-
-
-def kill_when(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> bool:
-    """Send SIGKILL as soon as `ready`; say whether the process was still at work."""
-    while process.poll() is None and not ready():
-        time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
+    command = [sys.executable, "-m", "ggt_hf", *words(src, out, *flags)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
 def records(out: Path) -> int:
@@ -61,17 +65,13 @@ def test_killed_ten_times_then_identical(
 ) -> None:
     out = tmp_path / "out"
     chance = random.Random(2605)
-    num_shards = sum(path.endswith(".tar") for path in expected)
-    assert num_shards > 20
-    moments = sorted(chance.sample(range(num_shards), 10))
-    for moment in moments:
-        delay = time.monotonic() + 60
-
-        def ready(least: int = moment, limit: float = delay) -> bool:
-            return records(out) >= least or time.monotonic() > limit
-
-        assert kill_when(start(src, out), ready)
+    assert sum(path.endswith(".tar") for path in expected) > KILLS * MOMENTS[RECORDED]
+    for _ in range(KILLS):
+        moment = chance.choice(list(MOMENTS))
+        times, before = chance.randint(1, MOMENTS[moment]), records(out)
+        killed_after(moment, times, *words(src, out))
         assert not out.exists()
+        assert records(out) >= before + (times if moment == RECORDED else 0)
     assert start(src, out).wait() == 0
     assert tree_bytes(out) == expected
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -92,24 +92,20 @@ def test_the_old_dataset_stays_whole_until_the_new_one_is(
     build_dataset(old_src, out)
     old = tree_bytes(out)
     num_shards = sum(path.endswith(".tar") for path in expected)
-    seen = set()
-    staged = tmp_path / ".out.building"
-    for least, wait in ((3, 0), (num_shards, 0), (num_shards, 0.01), (num_shards, 0.03)):
+    for moment in MOMENTS:
+        killed_after(moment, 1, *words(src, out, "--overwrite"))
+        assert tree_bytes(out) == old
+    for wait in (0, 0.01, 0.03):  # somewhere beside the swap, or after it
         process = start(src, out, "--overwrite")
-
-        def ready(least: int = least, wait: float = wait) -> bool:
-            done = records(out) >= least
-            time.sleep(wait if done else 0)
-            return done
-
-        kill_when(process, ready)
-        now = tree_bytes(out)
-        assert now in (old, expected)
-        seen.add(now == old)
-    assert True in seen
+        while process.poll() is None and records(out) < num_shards:
+            time.sleep(0.0005)
+        time.sleep(wait)
+        process.kill()
+        process.wait()
+        assert tree_bytes(out) in (old, expected)
     assert start(src, out, "--overwrite").wait() == 0
     assert tree_bytes(out) == expected
-    assert not staged.exists()
+    assert not (tmp_path / ".out.building").exists()
 
 
 @pytest.mark.parametrize("after_swap", [True, False])

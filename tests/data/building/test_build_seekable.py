@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +22,8 @@ from ggt_hf.data.reading.reader import open_dataset
 from ggt_hf.data.regions import Region, decode_region
 from ggt_hf.errors import MissingExtraError
 from tests.data.building.sources_making import tree_bytes, write_files
-from tests.data.building.test_build_killed import kill_when, records
+from tests.data.building.test_build_killed import RECORDED, records
+from tests.halting import killed_after
 from tests.making import encoded, picture
 
 SHARD = 60_000
@@ -133,12 +133,11 @@ def test_the_number_of_workers_changes_nothing(
 
 def test_killed_and_resumed_it_is_the_same(src: Path, built: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "ggt_hf", "build", str(src), str(out), "--seekable"]
-    command += [f"--shard-size={SHARD}", "--license=CC0-1.0", "--num-workers=1"]
-    for least in (1, 2):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        assert kill_when(process, lambda least=least: records(out) >= least)
-        assert process.returncode == -signal.SIGKILL
+    command = ["build", str(src), str(out), "--seekable", f"--shard-size={SHARD}"]
+    command += ["--license=CC0-1.0", "--num-workers=1"]
+    for num_shards in (1, 2):
+        killed_after(RECORDED, 1, *command)
+        assert records(out) == num_shards
         assert not out.exists()
     labels = Labels(license="CC0-1.0")
     options = BuildOptions(shard_size=SHARD, seekable=True)

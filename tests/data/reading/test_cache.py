@@ -147,7 +147,7 @@ def test_processes_that_prefetch_one_shard_download_it_once(
     with ThreadPoolExecutor(4) as threads, get_context("spawn").Pool(2) as pool:
         done = pool.map_async(store.prefetch, [SHARD] * 4)
         list(threads.map(store.prefetch, [SHARD] * 4))
-        done.get(60)
+        done.get(240)
     assert len(pushed.log.select(server="cdn")) == 1
 
 
