@@ -106,8 +106,8 @@ def rank(  # noqa: PLR0913 - one parameter a flag
     from ggt_hf.evaluation.ranking.contestants import contestants_of
     from ggt_hf.evaluation.ranking.making import quote
     from ggt_hf.evaluation.ranking.page import write_ranking
-    from ggt_hf.evaluation.ranking.rank import prepare
     from ggt_hf.evaluation.ranking.rank import rank as ranked
+    from ggt_hf.evaluation.ranking.rank import wanted_pictures
     from ggt_hf.evaluation.ranking.tables import to_dict, to_markdown
     from ggt_hf.restoration.editor import open_editor
 
@@ -126,7 +126,7 @@ def rank(  # noqa: PLR0913 - one parameter a flag
     options = _with_limits(
         options, max_cost, ledger, retry_unknown, limit, seed, num_workers, device, quiet
     )
-    quotes = quote(contestants, prepare(out, options), out, options.spending)
+    quotes = quote(contestants, wanted_pictures(options), out, options.spending)
     if dry_run:
         _show_quotes(screen, quotes)
         return

@@ -27,7 +27,7 @@ Reviewer = Annotated[
 ]
 Verdicts = Annotated[
     Path | None,
-    typer.Option(help="verdicts.jsonl of ggt qc: show only what it did not reject."),
+    typer.Option(help="verdicts.jsonl of ggt qc: show or count only what it did not reject."),
 ]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Of this machine; 0 = any free one.")]
 NoOpen = Annotated[bool, typer.Option("--no-open", help="Print the address; open no browser.")]
@@ -93,11 +93,11 @@ def review(
             _vote(candidates, reviewer or _login_name(), comparisons, seed, port, no_open, output)
         return
     folder = CandidateFolder(candidates)
+    only = _not_rejected(verdicts) if verdicts else None
     if summary:
-        _summarize(folder, output)
+        _summarize(folder, only, output)
         return
     name = reviewer or _login_name()
-    only = _not_rejected(verdicts) if verdicts else None
     if export:
         from ggt_hf.quality.review import export_review
 
@@ -181,18 +181,19 @@ def _not_rejected(path: Path) -> set[str]:
     return {v.key for v in read_verdicts(path) if v.rejected_at in (None, "review")}
 
 
-def _summarize(folder: CandidateFolder, output: Output) -> None:
+def _summarize(folder: CandidateFolder, only: Collection[str] | None, output: Output) -> None:
     from ggt_hf.quality.agreement import measure_agreement
     from ggt_hf.quality.decisions import CHOICES, read_reviews
 
-    reviews = read_reviews(folder.root, folder.candidates)
+    served = [one for one in folder.candidates if only is None or one.key in only]
+    reviews = read_reviews(folder.root, served)
     counts = {
         name: {choice: sum(d.choice == choice for d in found.values()) for choice in CHOICES}
         for name, found in reviews.items()
     }
     labels = {name: {k: d.choice for k, d in found.items()} for name, found in reviews.items()}
     agreement = measure_agreement(labels)
-    total = len(folder.candidates)
+    total = len(served)
     fields = {
         "candidates": total,
         "reviewers": counts,

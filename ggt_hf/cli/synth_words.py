@@ -13,6 +13,7 @@ from ggt_hf.cli.output import Output, in_columns
 if TYPE_CHECKING:
     from ggt_hf.synthesis.budget import Quote
     from ggt_hf.synthesis.costing import Terms
+    from ggt_hf.synthesis.editors.editor import Editor
     from ggt_hf.synthesis.sources import SourceList
     from ggt_hf.synthesis.synthesize import Synthesis, SynthReport
 
@@ -52,6 +53,18 @@ def show_quote(
         table = in_columns(cost_table(len(run.units), terms))
         said += ["", _terms(terms, is_measured=measured is not None), "", table]
     screen.result(fields, "\n".join(said))
+    _tell_missing_package(screen, run.editor)
+
+
+def _tell_missing_package(screen: Output, editor: Editor) -> None:
+    from ggt_hf.errors import MissingExtraError
+    from ggt_hf.synthesis.editors.editor import NeedsPackage
+
+    try:
+        if isinstance(editor, NeedsPackage):
+            editor.require()
+    except MissingExtraError as error:
+        screen.remark(f"{error}")
 
 
 def _terms(terms: Terms, *, is_measured: bool) -> str:

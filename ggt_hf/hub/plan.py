@@ -180,8 +180,21 @@ def make_plan(order: Order, remote: Remote) -> PushPlan:
         uploads=uploads,
         deletes=deletes,
         tag=order.tag if on_main else None,
-        remarks=(*order.remarks(state, remote.repo_id), *_visibility(order, state, remote)),
+        remarks=(
+            *order.remarks(state, remote.repo_id),
+            *_visibility(order, state, remote),
+            *_blind(remote),
+        ),
     )
+
+
+def _blind(remote: Remote) -> list[str]:
+    if remote.token is not None:
+        return []
+    return [
+        "There is no Hub token: a private repository looks as if it were not there, and nobody "
+        "knows whether you may write. To push: hf auth login, or set HF_TOKEN."
+    ]
 
 
 def _visibility(order: Order, state: RemoteState | None, remote: Remote) -> list[str]:

@@ -74,7 +74,7 @@ def push_dataset(
             for this repository.
         acknowledge_derivatives: share changed pixels although their licence forbids it
             (`ggt_hf.hub.sharing` has the rule).
-        dry_run: make the plan, and stop.
+        dry_run: make the plan, and stop; this alone needs no token.
         confirm: shown the plan before anything is sent; ``False`` stops.
         quiet: show no progress.
 
@@ -89,7 +89,7 @@ def push_dataset(
         check_card(card, dataset.info, CARD_PATH)
     rights = dataset.attributions()
     check_sharing(rights, acknowledged=acknowledge_derivatives)
-    remote = Remote(repo_id, token)
+    remote = Remote(repo_id, token, only_look=dry_run)
     order = dataset_order(
         dataset, rights, repo_id=repo_id, card=card, private=private, create_pr=create_pr,
         revision=revision,
@@ -125,7 +125,7 @@ def push_model(
         revision: the branch to commit to.
         token: a Hub token; default: the stored one.
         acknowledge_derivatives: publish weights although their data allow no derivatives.
-        dry_run: make the plan, and stop.
+        dry_run: make the plan, and stop; this alone needs no token.
         confirm: shown the plan before anything is sent; ``False`` stops.
         quiet: show no progress.
 
@@ -136,7 +136,7 @@ def push_model(
         HubError: the Hub refused, could not be reached, or holds something else than was sent.
     """
     _refuse_pr_off_main(create_pr, revision)
-    remote = Remote(repo_id, token, "model")
+    remote = Remote(repo_id, token, "model", only_look=dry_run)
     order = model_order(
         Path(folder), repo_id=repo_id, private=private, create_pr=create_pr, revision=revision,
         acknowledge_derivatives=acknowledge_derivatives,
@@ -166,7 +166,7 @@ def push_space(
         create_pr: open a pull request instead of committing.
         revision: the branch to commit to.
         token: a Hub token; default: the stored one.
-        dry_run: make the plan, and stop.
+        dry_run: make the plan, and stop; this alone needs no token.
         confirm: shown the plan before anything is sent; ``False`` stops.
         quiet: show no progress.
 
@@ -175,7 +175,7 @@ def push_space(
         HubError: the Hub refused, could not be reached, or holds something else than was sent.
     """
     _refuse_pr_off_main(create_pr, revision)
-    remote = Remote(repo_id, token, "space")
+    remote = Remote(repo_id, token, "space", only_look=dry_run)
     order = space_order(files, private=private, create_pr=create_pr, revision=revision)
     plan = make_plan(order, remote)
     return _if_agreed(order, plan, remote, dry_run=dry_run, confirm=confirm, quiet=quiet)

@@ -68,25 +68,36 @@ class Remote:
         repo_id: ``ORG/NAME``.
         token: a Hub token; default: the stored one.
         kind: a dataset's repository, a model's, or a Space's.
+        only_look: go on without a token where there is none: public repositories are seen.
 
     Raises:
         UsageError: `repo_id` cannot be a repository's name.
         HubError: there is no token, or the Hub does not accept it.
     """
 
-    def __init__(self, repo_id: str, token: str | None = None, kind: Kind = "dataset") -> None:
+    def __init__(
+        self,
+        repo_id: str,
+        token: str | None = None,
+        kind: Kind = "dataset",
+        *,
+        only_look: bool = False,
+    ) -> None:
         from huggingface_hub import HfApi, get_token
 
         self.repo_id = valid_repository(repo_id)
         self.kind: Kind = kind
         self.token = token or get_token()
-        if self.token is None:
+        if self.token is None and not only_look:
             raise HubError(
                 f"{repo_id}: pushing needs a Hub token, and there is none.",
                 hint="Run: hf auth login, or set HF_TOKEN.",
             )
-        self.api: HfApi = HfApi(token=self.token, library_name="ggt_hf")
+        self.api: HfApi = HfApi(token=self.token or False, library_name="ggt_hf")
         self.url = f"{self.api.endpoint.rstrip('/')}/{_PLACES[kind]}{repo_id}"
+        self._role = None
+        if self.token is None:
+            return
         user = self.ask(self.api.whoami, doing="asking who the token belongs to")
         self._role = user.get("auth", {}).get("accessToken", {}).get("role")
 
@@ -105,11 +116,13 @@ class Remote:
         return refusal(error, repo=self.repo_id, doing=doing, token=self.token)
 
     def check_write_access(self, *, exists: bool) -> None:
-        """Ask, before gigabytes move, whether the token may write.
+        """Ask, before gigabytes move, whether the token may write; nothing, where there is none.
 
         Raises:
             HubError: it may not.
         """
+        if self.token is None:
+            return
         if self._role == "read":
             raise HubError(
                 f"{self.repo_id}: the token may only read.",

@@ -131,6 +131,11 @@ def test_only_what_was_not_rejected_is_exported(candidates: Path, tmp_path: Path
     assert code == 0
     assert text.strip() == str(tmp_path / "page/index.html")
     assert len(list((tmp_path / "page/pictures").iterdir())) == 4
+    path = candidates / "reviews/ada.jsonl"
+    path.parent.mkdir()
+    path.touch()
+    assert "0 of 4 decided" in run("review", candidates, "--summary")[1]
+    assert "0 of 2 decided" in run("review", candidates, "--summary", *words[:2])[1]
 
 
 def test_what_is_accepted_no_longer_cannot_be_built(candidates: Path, tmp_path: Path) -> None:

@@ -54,13 +54,14 @@ def test_a_ranking_and_its_files(data, tmp_path):
     assert raters.exit_code == 0 and json.loads(raters.stdout) == []
 
 
-def test_the_price_is_told_and_nothing_is_touched(data, monkeypatch):
+def test_the_price_is_told_and_nothing_is_touched(data, tmp_path, monkeypatch):
     monkeypatch.setenv("GEMINI_API_KEY", "none")
     asked = ["rank", "classical", "nano-banana-2", *data, "--json"]
     done = ggt(*asked, "--dry-run")
     assert done.exit_code == 0, done.stderr
     rows = {row["contestant"]: row for row in json.loads(done.stdout)}
     assert rows["nano-banana-2.fixed"]["to_make"] == 4
+    assert not (tmp_path / "out").exists()
     assert rows["nano-banana-2.fixed"]["at_most"] > 0 == rows["classical.fixed"]["at_most"]
     refused = ggt(*asked, "--max-cost", "1")
     assert "nobody is here to agree" in str(refused.exception)

@@ -13,8 +13,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ggt_hf import sample
+from ggt_hf.cli.app import app
 from ggt_hf.restoration.embedded import embedded_revision
 from ggt_hf.stages import read_candidates, read_rows
 from tests.making import encoded, picture
@@ -115,6 +117,18 @@ def test_a_dry_run_says_what_more_photographs_cost(photos: Path, tmp_path: Path)
     free = ggt(photos, tmp_path / "out", "--editor", "classical", "--dry-run", "--seconds", 3.6)
     assert "100.0" in free.stdout and "USD" not in free.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_says_what_is_not_installed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["synth", str(photos), str(tmp_path / "out"), "--editor", "nano-banana-2"]
+    words += ["--max-cost", "1", "--dry-run"]
+    assert "pip install" not in CliRunner().invoke(app, words).stderr
+    monkeypatch.setitem(sys.modules, "google.genai", None)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0 and "Nothing was touched." in done.stdout
+    assert "pip install 'ggt-hf[gemini]'" in done.stderr
 
 
 def injected(asked: Asked, number: int) -> str:

@@ -35,8 +35,8 @@ QUIET = {
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
     "HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "2",
     "HF_XET_CLIENT_RETRY_BASE_DELAY": "100ms",
-    "HF_HUB_DOWNLOAD_TIMEOUT": "60",
-    "HF_HUB_ETAG_TIMEOUT": "60",
+    "HF_HUB_DOWNLOAD_TIMEOUT": "20",
+    "HF_HUB_ETAG_TIMEOUT": "20",
 }
 """Environment of every client: nothing asked outside, no progress bars, faults met quickly."""
 

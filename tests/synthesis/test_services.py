@@ -199,3 +199,6 @@ def test_a_missing_sdk_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(MissingExtraError, match=r"ggt-hf\[openai\]"):
         edit(open_editor("gpt-image-2"), lq(), "Remove the rain.")
+    monkeypatch.setitem(sys.modules, "google.genai", None)
+    with pytest.raises(MissingExtraError, match=r"ggt-hf\[gemini\]"):
+        edit(open_editor("nano-banana-2"), lq(), "Remove the rain.")

@@ -10,8 +10,9 @@
 
 This is ours; how the paper of GGT-100K normalises is not known. Min-max says who is ahead of whom,
 not by how much in any unit: with two contestants one has 1 and the other 0, however close they
-are. So every average has an interval: pictures and votes are drawn again, everything is computed
-anew, and the share of draws in which a contestant comes first is told.
+are. So every average has an interval: pictures, raters and each rater's votes are drawn again,
+everything is computed anew, and the share of draws in which a contestant comes first is told.
+Raters, since the votes of one person are alike: the interval is to hold for other people too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 DRAWS = 1000
-"""Times that pictures and votes are drawn again."""
+"""Times that pictures, raters and their votes are drawn again."""
 
 FIDELITY, PERCEPTUAL, VLM_R, PREFERENCE = "fidelity", "perceptual", "VLM-R", "human preference"
 AXES = (FIDELITY, PERCEPTUAL, VLM_R, PREFERENCE)
@@ -121,7 +122,7 @@ def _score(rows: Mapping[tuple[str, str], object], name: str, key: str, metric_n
 def stand(
     names: Sequence[str],
     measures: Sequence[Measure],
-    votes: Sequence[Vote],
+    ballots: Sequence[Sequence[Vote]],
     twins: Mapping[str, str],
 ) -> list[Standing]:
     """Rank contestants; the best comes first.
@@ -129,7 +130,7 @@ def stand(
     Args:
         names: the contestants.
         measures: of all axes but human preference.
-        votes: those that count; they name no twin.
+        ballots: each rater's votes that count; they name no twin.
         twins: contestant -> the one whose pictures are its own too; that one's votes are its.
     """
     place = {name: index for index, name in enumerate(names)}
@@ -138,15 +139,15 @@ def stand(
     at = {measure.task: measure.scores.shape[1] for measure in measures}
     generator = np.random.default_rng(_SEED)
     whole = {task: np.arange(count) for task, count in at.items()}
-    outcomes = outcomes_of(votes, stems)
+    outcomes = [outcomes_of(votes, stems) for votes in ballots if votes]
+    votes = [vote for ballot in ballots for vote in ballot]
     whole_shares = _shares(outcomes, len(stems), stem_of)
     axes = _axes(measures, whole, whole_shares)
     draws = np.empty((DRAWS, len(names)))
     shares = np.empty((DRAWS, len(names)))
     for draw in range(DRAWS):
         pictures = {task: generator.integers(0, count, count) for task, count in at.items()}
-        again = outcomes[generator.integers(0, len(votes), len(votes))] if votes else outcomes
-        drawn = _shares(again, len(stems), stem_of)
+        drawn = _shares(_polled_again(outcomes, generator), len(stems), stem_of)
         draws[draw] = np.mean([*_axes(measures, pictures, drawn).values()], axis=0)
         shares[draw] = 0.5 if drawn is None else drawn
     average = np.mean([*axes.values()], axis=0)
@@ -202,10 +203,16 @@ def scaled(values: Matrix) -> Matrix:
     return np.asarray((values - low) / (high - low))
 
 
-def _shares(outcomes: Matrix, count: int, stem_of: NDArray[np.int64]) -> Matrix | None:
-    if not len(outcomes) or count < 2:
+def _polled_again(outcomes: Sequence[Matrix], generator: np.random.Generator) -> list[Matrix]:
+    """Return as many raters, drawn with replacement, and of each as many of the votes."""
+    raters = [outcomes[i] for i in generator.integers(0, len(outcomes) or 1, len(outcomes))]
+    return [votes[generator.integers(0, len(votes), len(votes))] for votes in raters]
+
+
+def _shares(outcomes: Sequence[Matrix], count: int, stem_of: NDArray[np.int64]) -> Matrix | None:
+    if not outcomes or count < 2:
         return None
-    return np.asarray(fit(wins_of(outcomes, count)).shares[stem_of])
+    return np.asarray(fit(wins_of(np.concatenate(outcomes), count)).shares[stem_of])
 
 
 def _chosen(votes: Sequence[Vote], name: str) -> float | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,20 +206,27 @@ def made_by(contestant: Contestant, all_inputs: Sequence[Inputs], out: Path) -> 
 
 
 def quote(
-    contestants: Sequence[Contestant], all_inputs: Sequence[Inputs], out: Path, spending: Spending
+    contestants: Sequence[Contestant],
+    pictures: Mapping[str, Collection[str]],
+    out: Path,
+    spending: Spending,
 ) -> list[RankQuote]:
-    """Return what is still to be made, a contestant each; nothing is written."""
+    """Return what is still to be made, a contestant each; nothing is written.
+
+    Args:
+        contestants: who is to make them.
+        pictures: task -> keys of its pictures.
+        out: the ranking's folder.
+        spending: what is asked for.
+    """
+    wanted = {(task, key) for task, keys in pictures.items() for key in keys}
     found = []
     for one in contestants:
-        folders = {
-            inputs.task.name: out / MADE / one.name / inputs.task.name for inputs in all_inputs
-        }
         done = {
             (task, str(row["key"]))
-            for task, folder in folders.items()
-            for _, row in read_rows(folder / CANDIDATES)
+            for task in pictures
+            for _, row in read_rows(out / MADE / one.name / task / CANDIDATES)
         }
-        wanted = {(inputs.task.name, key) for inputs in all_inputs for key in inputs.files}
         found.append(
             RankQuote(
                 contestant=one.name,

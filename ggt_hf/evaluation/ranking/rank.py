@@ -13,12 +13,13 @@ Every part goes on where it was stopped; new editors, raters or metrics cost onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ggt_hf.errors import UsageError
 from ggt_hf.evaluation.benchmark import run_benchmark
+from ggt_hf.evaluation.cases import list_cases
 from ggt_hf.evaluation.judging import JudgeChoice, said_by
 from ggt_hf.evaluation.ranking.axes import (
     AXES,
@@ -125,7 +126,7 @@ def rank(contestants: Sequence[Contestant], out: Path, options: RankOptions) -> 
         )
     standings = [
         replace(row, num_missing=missing[row.contestant])
-        for row in stand(names, measures, poll.votes, study.twins)
+        for row in stand(names, measures, [rater.votes for rater in poll.raters], study.twins)
     ]
     return Ranking(
         out=out,
@@ -144,15 +145,33 @@ def prepare(out: Path, options: RankOptions) -> list[Inputs]:
         GgtError: pictures cannot be listed or read.
     """
     settings = options.settings
+    return [
+        write_inputs(task, out, limit=settings.limit, seed=settings.seed)
+        for task in _tasks(options)
+    ]
+
+
+def wanted_pictures(options: RankOptions) -> dict[str, list[str]]:
+    """Return the keys of each task's pictures; nothing is written.
+
+    Raises:
+        UsageError: two different tasks have one name.
+        GgtError: pictures cannot be listed.
+    """
+    settings = options.settings
+    return {
+        task.name: [case.key for case in list_cases(task, limit=settings.limit, seed=settings.seed)]
+        for task in _tasks(options)
+    }
+
+
+def _tasks(options: RankOptions) -> Collection[Task]:
     if options.fidelity.name == options.perceptual.name and options.fidelity != options.perceptual:
         raise UsageError(
             f"Two different tasks are called {options.fidelity.name}.",
             hint="Name them: --fidelity NAME=WHERE.",
         )
-    tasks = {task.name: task for task in (options.fidelity, options.perceptual)}
-    return [
-        write_inputs(task, out, limit=settings.limit, seed=settings.seed) for task in tasks.values()
-    ]
+    return {task.name: task for task in (options.fidelity, options.perceptual)}.values()
 
 
 def _metrics(options: RankOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -193,14 +212,7 @@ def _notes(
     if PERCEPTUAL in missing:
         yield "The perceptual axis needs a metric without reference (--metrics psnr_y,piqe)."
     yield from said_by(options.judge)
-    if poll.votes:
-        counting = sum(rater.counts for rater in poll.raters)
-        yield (
-            f"{len(poll.votes)} votes of {counting} raters; {len(poll.raters) - counting} raters "
-            "are left out, for missed attention checks or too few."
-        )
-    if poll.num_stale:
-        yield f"Votes on pictures that are not ranked any more, and do not count: {poll.num_stale}."
+    yield from _notes_on(poll)
     for row in standings:
         if row.num_missing:
             yield (
@@ -220,3 +232,16 @@ def _notes(
     failed = sum(len(report.failures) for report in reports.values())
     if failed:
         yield f"Pictures that could not be scored, and that the means leave out: {failed}."
+
+
+def _notes_on(poll: Poll) -> Iterator[str]:
+    if poll.votes:
+        counting = sum(rater.counts for rater in poll.raters)
+        yield (
+            f"{len(poll.votes)} votes of {counting} raters; {len(poll.raters) - counting} raters "
+            "are left out, for missed attention checks or too few."
+        )
+        if counting == 1:
+            yield "All votes are one rater's: their intervals say nothing of other people."
+    if poll.num_stale:
+        yield f"Votes on pictures that are not ranked any more, and do not count: {poll.num_stale}."

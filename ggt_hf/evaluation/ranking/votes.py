@@ -78,6 +78,8 @@ class Rater:
     """Attention checks answered."""
     num_missed: int
     """Those answered wrong; ``same`` is wrong too."""
+    votes: tuple[Vote, ...] = ()
+    """Those that count: of a rater that counts, of versions that are ranked."""
 
     @property
     def counts(self) -> bool:
@@ -99,11 +101,14 @@ class Poll:
     """All votes of a study."""
 
     raters: tuple[Rater, ...]
-    """Everybody, by name."""
-    votes: tuple[Vote, ...]
-    """What counts: of raters that count, of versions that are ranked."""
+    """Everybody, by name, each with the votes that count."""
     num_stale: int
     """Votes of raters that count, on versions that are not ranked any more."""
+
+    @property
+    def votes(self) -> tuple[Vote, ...]:
+        """What counts, of all raters."""
+        return tuple(vote for rater in self.raters for vote in rater.votes)
 
 
 class VoteLog:
@@ -165,7 +170,7 @@ def read_poll(out: Path, study: Study) -> Poll:
     Raises:
         FormatError: a line is no vote.
     """
-    raters, votes, num_stale = [], [], 0
+    raters, num_stale = [], 0
     for path in sorted((out / VOTES).glob("*.jsonl")):
         standing = list(_standing(path).values())
         checks = [vote for vote in standing if CHECK in (vote.left, vote.right)]
@@ -176,13 +181,13 @@ def read_poll(out: Path, study: Study) -> Poll:
             num_checks=len(checks),
             num_missed=sum(not _passed(vote) for vote in checks),
         )
-        raters.append(rater)
         if rater.counts:
             ranked = [_of_stems(vote, study.twins) for vote in others]
-            kept = [vote for vote in ranked if _holds(vote, study.versions)]
-            votes += kept
+            kept = tuple(vote for vote in ranked if _holds(vote, study.versions))
+            rater = replace(rater, votes=kept)
             num_stale += len(others) - len(kept)
-    return Poll(raters=tuple(raters), votes=tuple(votes), num_stale=num_stale)
+        raters.append(rater)
+    return Poll(raters=tuple(raters), num_stale=num_stale)
 
 
 def outcomes_of(votes: Sequence[Vote], names: Sequence[str]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 from ggt_hf.errors import GgtError, ImageError
 from ggt_hf.images import ImageInfo, decode, inspect
@@ -108,6 +108,15 @@ class Picture:
     def sha256(self) -> str:
         """Of the encoded bytes, in hexadecimal."""
         return hashlib.sha256(self.data).hexdigest()
+
+
+@runtime_checkable
+class NeedsPackage(Protocol):
+    """An editor whose package is imported when it is asked for the first picture."""
+
+    def require(self) -> None:
+        """Raise `MissingExtraError` where that package is not installed."""
+        ...
 
 
 class Editor(Protocol):

@@ -13,7 +13,12 @@ from typing import Any
 from ggt_hf.errors import EditorError, MissingExtraError
 from ggt_hf.synthesis.editors.editor import NoPictureError, Picture, fed_bytes
 from ggt_hf.synthesis.editors.grid import Fit, Ratios, Size
-from ggt_hf.synthesis.editors.services import connection_failure, http_failure, retry_after
+from ggt_hf.synthesis.editors.services import (
+    connection_failure,
+    http_failure,
+    is_installed,
+    retry_after,
+)
 
 NANO_BANANA_2 = "gemini-3.1-flash-image"
 """The model called Nano Banana 2."""
@@ -93,13 +98,17 @@ class GeminiEditor:
             raise connection_failure("The Gemini API", picture.key, error) from error
         return _picture_of(response, picture.key)
 
+    def require(self) -> None:
+        """Raise `MissingExtraError` where the service's SDK is not installed."""
+        if not is_installed("google.genai"):
+            raise MissingExtraError.of("google-genai", "gemini", "The Gemini editor")
+
     @cached_property
     def _client(self) -> Any:
-        try:
-            from google import genai
-            from google.genai import types
-        except ImportError as error:
-            raise MissingExtraError.of("google-genai", "gemini", "The Gemini editor") from error
+        self.require()
+        from google import genai
+        from google.genai import types
+
         try:
             # No retries of the SDK's own: each call is counted before it is made.
             return genai.Client(

@@ -14,7 +14,12 @@ from typing import Any
 from ggt_hf.errors import EditorError, MissingExtraError, UsageError
 from ggt_hf.synthesis.editors.editor import NoPictureError, Picture, fed_bytes
 from ggt_hf.synthesis.editors.grid import Buckets, Fit, Multiples, Size, SizeRule
-from ggt_hf.synthesis.editors.services import connection_failure, http_failure, retry_after
+from ggt_hf.synthesis.editors.services import (
+    connection_failure,
+    http_failure,
+    is_installed,
+    retry_after,
+)
 
 GPT_IMAGE_2 = "gpt-image-2"
 
@@ -89,12 +94,16 @@ class OpenAIEditor:
             ) from error
         return _picture_of(response, picture.key)
 
+    def require(self) -> None:
+        """Raise `MissingExtraError` where the service's SDK is not installed."""
+        if not is_installed("openai"):
+            raise MissingExtraError.of("openai", "openai", "The OpenAI editor")
+
     @cached_property
     def _client(self) -> Any:
-        try:
-            import openai
-        except ImportError as error:
-            raise MissingExtraError.of("openai", "openai", "The OpenAI editor") from error
+        self.require()
+        import openai
+
         try:
             # No retries of the SDK's own: each call is counted before it is made.
             return openai.OpenAI(max_retries=0, timeout=self._timeout)

@@ -8,7 +8,7 @@ from tests.making import make_pair
 
 REPO = "ggt/pairs"
 SHARD = "data/rain/train-00000-of-00002.tar"
-QUICK = RetryPolicy(attempts=4, first_delay=0.01, read_timeout=60)
+QUICK = RetryPolicy(attempts=4, first_delay=0.01, read_timeout=10)
 PAIRS = [make_pair(i, d, size=(96, 64)) for d in ("rain", "snow") for i in range(6)]
 EXPECTED = {pair.info.key: pair for pair in PAIRS}
 

@@ -16,7 +16,7 @@ from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 
 REPO = "ggt/pairs"
-QUICK = RetryPolicy(attempts=4, first_delay=0.01, read_timeout=60)
+QUICK = RetryPolicy(attempts=4, first_delay=0.01, read_timeout=10)
 NUM_PAIRS = 12
 
 

@@ -25,7 +25,7 @@ from tests.hub_server.faults import FOREVER
 from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 
-QUICK = RetryPolicy(attempts=5, first_delay=0.01, longest_delay=0.05, read_timeout=60)
+QUICK = RetryPolicy(attempts=5, first_delay=0.01, longest_delay=0.05, read_timeout=10)
 HASTY = replace(QUICK, read_timeout=0.4)
 """For stalls alone: any answer may take that long on a busy machine."""
 PAIRS = [make_pair(i, d, size=(160, 128)) for d in ("rain", "haze", "snow") for i in range(4)]

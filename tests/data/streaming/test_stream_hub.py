@@ -20,7 +20,7 @@ from tests.hub_server.loopback import Hub
 from tests.making import make_dataset, make_pair
 
 REPO = "ggt/pairs"
-QUICK = RetryPolicy(attempts=5, first_delay=0.01, longest_delay=0.05, read_timeout=60)
+QUICK = RetryPolicy(attempts=5, first_delay=0.01, longest_delay=0.05, read_timeout=10)
 PAIRS = [make_pair(i, d, size=(96, 64)) for d in ("rain", "snow") for i in range(8)]
 TRUTH = {pair.info.key: decode(pair.gt, pair.info.key) for pair in PAIRS}
 

@@ -16,7 +16,7 @@ from ggt_hf.evaluation.ranking.contestants import contestants_of
 from ggt_hf.evaluation.ranking.making import Spending, quote
 from ggt_hf.evaluation.ranking.page import write_ranking
 from ggt_hf.evaluation.ranking.panel import SimulatedRater, simulate_panel
-from ggt_hf.evaluation.ranking.rank import RankOptions, prepare, rank
+from ggt_hf.evaluation.ranking.rank import RankOptions, rank, wanted_pictures
 from ggt_hf.evaluation.ranking.study import read_study
 from ggt_hf.evaluation.ranking.tables import place_of, to_latex, to_markdown
 from ggt_hf.evaluation.run import Settings
@@ -86,12 +86,13 @@ def test_nothing_is_paid_twice_and_the_cap_holds(options, tmp_path):
     log = tmp_path / "log"
     paid = brightener(40, log, price=0.5)
     contestants = contestants_of(["paid", "b10"], ["fixed"], editors(paid=paid))
-    inputs = prepare(tmp_path / "out", options)
+    pictures = wanted_pictures(options)
+    assert not (tmp_path / "out").exists()
     with pytest.raises(BudgetError):
         rank(contestants, tmp_path / "out", options)
     assert calls(log) == 0
     little = replace(options, spending=Spending(max_cost=2.0))
-    [asked, free] = quote(contestants, inputs, tmp_path / "out", little.spending)
+    [asked, free] = quote(contestants, pictures, tmp_path / "out", little.spending)
     assert (asked.num_calls, asked.most, free.most) == (10, 5.0, 0)
     with pytest.raises(BudgetError):
         rank(contestants, tmp_path / "out", little)
@@ -103,7 +104,7 @@ def test_nothing_is_paid_twice_and_the_cap_holds(options, tmp_path):
     shared = replace(enough, spending=Spending(max_cost=5.0, ledger=tmp_path / "out/ledger"))
     rank(contestants, tmp_path / "elsewhere", shared)
     assert calls(log) == 10
-    assert quote(contestants, inputs, tmp_path / "out", enough.spending)[0].num_calls == 0
+    assert quote(contestants, pictures, tmp_path / "out", enough.spending)[0].num_calls == 0
 
 
 def test_a_picture_that_is_not_made_counts_as_the_input(options, tmp_path):

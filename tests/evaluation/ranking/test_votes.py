@@ -14,7 +14,7 @@ from ggt_hf.evaluation.ranking.axes import PREFERENCE, stand
 from ggt_hf.evaluation.ranking.ballot import CHECK, draw_ballot
 from ggt_hf.evaluation.ranking.bradley_terry import fit
 from ggt_hf.evaluation.ranking.panel import SimulatedRater, simulate_panel
-from ggt_hf.evaluation.ranking.votes import VoteLog, outcomes_of, read_poll, wins_of
+from ggt_hf.evaluation.ranking.votes import Vote, VoteLog, outcomes_of, read_poll, wins_of
 from tests.evaluation.ranking.studies import make_versions, study_of
 
 NAMES = ["alpha", "beta", "gamma", "delta"]
@@ -85,11 +85,31 @@ def test_a_panel_s_known_preferences_are_recovered(versions, tmp_path, seed):
     assert [NAMES[i] for i in np.argsort(-found.values)] == NAMES
     # Ties pull strengths together; the order and the spacing are what was put in.
     assert np.corrcoef(found.values, list(STRENGTHS.values()))[0, 1] > 0.97
-    standings = stand(NAMES, [], poll.votes, {})
+    standings = stand(NAMES, [], [rater.votes for rater in poll.raters], {})
     assert [row.contestant for row in standings] == NAMES
     assert standings[0].first > 0.9 and list(standings[0].axes) == [PREFERENCE]
     assert standings[0].chosen > 0.5 > standings[-1].chosen
     assert standings[0].preferred.low < standings[0].preferred.mean < standings[0].preferred.high
+
+
+def test_an_interval_is_as_wide_as_raters_differ():
+    """Ten raters who each prefer one of two always: twenty votes of each prove no more than one."""
+
+    def votes(choice: str, count: int) -> list[Vote]:
+        names = {"left": "alpha", "right": "beta", "left_sha256": "", "right_sha256": ""}
+        return [Vote(key=str(i), choice=choice, picture="p", at="", **names) for i in range(count)]
+
+    def width(ballots: list[list[Vote]]) -> float:
+        found = stand(["alpha", "beta"], [], ballots, {})[0].preferred
+        assert found is not None and found.mean > 0.5
+        return found.high - found.low
+
+    apart = [votes("left", 20)] * 6 + [votes("right", 20)] * 4
+    alike = [votes("left", 12) + votes("right", 8)] * 10
+    assert width(apart) > 2 * width(alike)
+    assert width(alike) == pytest.approx(
+        width([[vote for votes in alike for vote in votes]]), rel=0.2
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
