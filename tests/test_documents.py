@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,19 @@ DOCUMENTS = [
     REPOSITORY / "CHANGELOG.md",
 ]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+URLS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["urls"]
+HOME = f"{URLS['Repository']}/blob/main/"
+"""How a page of the site calls a file of the repository that is no page of it."""
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
-    for target, anchor in LINK.findall(page.read_text()):
+    text = page.read_text()
+    if page.parent.name == "docs":  # on the site, nothing lies beside docs/
+        assert not re.findall(r"\]\(\.\./[^)]*\)", text), f"{page.name}: begin it with {HOME}"
+        text = text.replace(f"]({HOME}", "](../")
+    assert f"]({URLS['Repository']}/" not in text, f"{page.name}: link to what lies here"
+    for target, anchor in LINK.findall(text):
         place = page.parent / target if target else page
         assert place.exists(), f"{page.name} links to {target}"
         if anchor:
