@@ -36,7 +36,8 @@ from ggt_hf.errors import UsageError
 if TYPE_CHECKING:
     from ggt_hf.synthesis.budget import Quote
     from ggt_hf.synthesis.editors.opening import EditorOptions
-    from ggt_hf.synthesis.synthesize import Synthesis, SynthReport
+    from ggt_hf.synthesis.report import SynthReport
+    from ggt_hf.synthesis.synthesize import Synthesis
 
 
 def synth(  # noqa: PLR0913 - one parameter a flag
@@ -155,8 +156,9 @@ def synth(  # noqa: PLR0913 - one parameter a flag
     from ggt_hf.restoration.editor import open_editor
     from ggt_hf.synthesis.budget import cap
     from ggt_hf.synthesis.instructions import read_instructions, with_prompts
+    from ggt_hf.synthesis.report import SynthOptions
     from ggt_hf.synthesis.sources import list_sources
-    from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
+    from ggt_hf.synthesis.synthesize import Synthesis
 
     screen = Output(as_json=json, quiet=quiet)
     flags = EngineFlags(

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ggt_hf.synthesis.budget import Quote
     from ggt_hf.synthesis.costing import Terms
     from ggt_hf.synthesis.editors.editor import Editor
+    from ggt_hf.synthesis.report import SynthReport
     from ggt_hf.synthesis.sources import SourceList
-    from ggt_hf.synthesis.synthesize import Synthesis, SynthReport
+    from ggt_hf.synthesis.synthesize import Synthesis
 
 _NUM_SHOWN = 10
 """Failures told of one by one; all are in failures.jsonl."""

@@ -85,7 +85,8 @@ def _prompt(report: DemoReport, pictures: list[Path]) -> str:
 def _synthesise(report: DemoReport, sources: list[Source]) -> str:
     from ggt_hf.synthesis.editors.opening import open_editor
     from ggt_hf.synthesis.instructions import read_instructions
-    from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
+    from ggt_hf.synthesis.report import SynthOptions
+    from ggt_hf.synthesis.synthesize import Synthesis
 
     made = Synthesis(
         sources,

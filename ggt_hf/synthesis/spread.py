@@ -22,7 +22,8 @@ from ggt_hf.stages import CANDIDATES, read_rows, record_row
 from ggt_hf.synthesis.asking import Asker, Failure, Unit
 from ggt_hf.synthesis.editors.editor import Editor
 from ggt_hf.synthesis.instructions import Instruction
-from ggt_hf.synthesis.synthesize import Synthesis, SynthReport
+from ggt_hf.synthesis.report import SynthReport
+from ggt_hf.synthesis.synthesize import Synthesis
 
 OpenEditor = Callable[[], Editor]
 """Makes the editor; picklable. Its weights are loaded at the first edit, once a worker."""

@@ -36,8 +36,9 @@ from ggt_hf.synthesis.asking import Patience
 from ggt_hf.synthesis.editors.editor import NoPictureError, NotAnsweredError, Picture, to_png
 from ggt_hf.synthesis.editors.grid import AnySize, Fit, Size
 from ggt_hf.synthesis.instructions import read_instructions
+from ggt_hf.synthesis.report import SynthOptions, SynthReport
 from ggt_hf.synthesis.sources import SourceLabels, list_sources
-from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions, SynthReport
+from ggt_hf.synthesis.synthesize import Synthesis
 from tests.making import encoded, picture
 
 PRICE = 0.25

@@ -17,8 +17,9 @@ from ggt_hf.stages import read_candidates, read_rows, to_line
 from ggt_hf.synthesis.editors.offline import FunctionEditor
 from ggt_hf.synthesis.instructions import read_instructions
 from ggt_hf.synthesis.pairs import write_pairs, write_preferences
+from ggt_hf.synthesis.report import SynthOptions
 from ggt_hf.synthesis.sources import SourceLabels, list_sources
-from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
+from ggt_hf.synthesis.synthesize import Synthesis
 from ggt_hf.synthesis.verdicts import read_verdicts
 
 

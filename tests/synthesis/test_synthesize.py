@@ -15,8 +15,9 @@ from ggt_hf.synthesis.asking import Patience
 from ggt_hf.synthesis.editors.opening import EditorOptions, open_editor
 from ggt_hf.synthesis.instructions import read_instructions
 from ggt_hf.synthesis.locking import alone
+from ggt_hf.synthesis.report import SynthOptions, SynthReport
 from ggt_hf.synthesis.sources import SourceLabels, list_sources
-from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions, SynthReport
+from ggt_hf.synthesis.synthesize import Synthesis
 from tests.making import encoded, picture
 from tests.synthesis.service import Asked, Service
 

@@ -30,7 +30,8 @@ from ggt_hf.records import Source
 from ggt_hf.stages import CANDIDATES, read_candidates, read_rows
 from ggt_hf.synthesis.instructions import Instruction, Instructions, read_instructions
 from ggt_hf.synthesis.prompters import PrompterChoice
-from ggt_hf.synthesis.synthesize import Synthesis, SynthOptions
+from ggt_hf.synthesis.report import SynthOptions
+from ggt_hf.synthesis.synthesize import Synthesis
 
 INPUTS, PROMPTS, MADE, LEDGER = "inputs", "prompts", "made", "ledger"
 """Folders of a ranking."""
