@@ -7,6 +7,7 @@ turned upright by their EXIF orientation, as the `Image` feature of `datasets` t
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ _ORIENTATION_TAG = 0x0112
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEEP = ("I", "F")
 """Pillow's modes of more than 8 bits; their conversion to RGB clips."""
+_CORRUPT = (OSError, ValueError, SyntaxError, IndexError, EOFError, TypeError, struct.error)
+"""What Pillow raises on corrupt data; a ``TypeError`` where text stands for EXIF or XMP."""
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
@@ -170,7 +173,7 @@ def _clear_decoding(name: str) -> Iterator[None]:
     # What decoders raise on corrupt data; MemoryError and KeyboardInterrupt pass through.
     try:
         yield
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+    except _CORRUPT as error:
         raise _broken(name, error) from error
 
 
@@ -193,21 +196,25 @@ def _orientation(image: Image.Image, data: bytes) -> int:
 
     # A PNG may say it after its pixels, so Pillow would decode them all to be told; here that
     # happens only where something does stand after them.
-    late = image.format == "PNG" and not _ends_with_pixels(data)
+    late = image.format == "PNG" and _goes_on_after_pixels(data)
     exif = image.getexif() if late else Image.Image.getexif(image)
     value = exif.get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _ends_with_pixels(png: bytes) -> bool:
-    """Say whether a PNG has nothing but its end after its last pixels."""
-    position, kind = len(_PNG_SIGNATURE), b""
+def _goes_on_after_pixels(png: bytes) -> bool:
+    """Say whether more than its end follows a PNG's pixels, or may, where the file is cut off.
+
+    Nothing does where there are no pixels: of a seekable PNG, all the rest may stand alone.
+    """
+    position, kind, is_late = len(_PNG_SIGNATURE), b"", False
     while position + 8 <= len(png):
         last, kind = kind, png[position + 4 : position + 8]
         if kind == b"IEND":
-            return last == b"IDAT"
+            return is_late
+        is_late |= last == b"IDAT" and kind != b"IDAT"
         position += 12 + int.from_bytes(png[position : position + 4], "big")
-    return False
+    return True
 
 
 def _broken(name: str, error: Exception) -> ImageError:

@@ -117,7 +117,7 @@ def parse_frame(data: bytes) -> JpegFrame | None:
     headers, are of that kind.
     """
     try:
-        return _parse(data)
+        return _parse(data) if data[:2] == _SOI else None
     except (struct.error, IndexError):
         return None
 

@@ -36,7 +36,8 @@ SUB, UP = 1, 2
 """Numbers of the two filters in use."""
 _ZLIB_HEAD = 2
 """Bytes before the deflate stream in the first strip."""
-_TURNABLE = (b"eXIf", b"XML:com.adobe.xmp", b"Raw profile type")
+_TURNABLE = (b"XML:com.adobe.xmp", b"Raw profile type", b"exif\0", b"xmp\0")
+"""How texts begin that Pillow takes for EXIF or XMP."""
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")
 _memory = Scratch()
 

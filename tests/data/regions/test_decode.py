@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -199,6 +200,35 @@ def assert_sound(data: bytes, damaged: bytes, region: Region, index: bytes | Non
         return
     if not np.array_equal(found, region.crop(images.decode(data, "it"))):
         assert np.array_equal(found, region.crop(images.decode(damaged, "it")))
+
+
+_EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06" + bytes(6)
+
+
+@pytest.mark.parametrize("seekable", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (b"tEXt", b"exif\0" + _EXIF),
+        (b"tEXt", b"xmp\0<x/>"),
+        (b"zTXt", b"exif\0\0" + zlib.compress(_EXIF)),
+        (b"iTXt", b"xmp" + bytes(5) + b"<x/>"),
+    ],
+    ids=["exif", "xmp", "packed exif", "international xmp"],
+)
+def test_text_that_pillow_takes_for_exif_or_xmp(kind: bytes, text: bytes, seekable: bool) -> None:
+    png = encoded(picture(5, 61, 47))
+    png = make_seekable(png).data if seekable else png
+    data = png[:33] + encoding.chunk(kind, text) + png[33:]
+    region = Region(x=1, y=2, width=30, height=20)
+    assert_sound(data, data, region)
+
+
+def test_what_has_no_start_of_a_jpeg_is_none() -> None:
+    data = jpeg(picture(9, 96, 80), "420", restart_marker_blocks=2)
+    region = Region(x=0, y=0, width=9, height=9)
+    with pytest.raises(ImageError, match="shelf"):
+        decode_region(b"ab" + data[2:], region, index=jpeg_index(data), name="shelf")
 
 
 def test_a_wrong_index_costs_time_and_no_pixels() -> None:

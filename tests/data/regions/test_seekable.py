@@ -126,6 +126,20 @@ def test_a_png_keeps_every_other_chunk_in_order() -> None:
     assert_regions_equal(data, seekable, None, 20)
 
 
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_png_with_xmp_and_no_exif_is_turned_as_it_says(orientation: int, late: bool) -> None:
+    said = f'<x tiff:Orientation="{orientation}"/>'.encode()
+    xmp = encoding.chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + said)
+    plain = encoded(picture(3, 64, 80))
+    at = len(plain) - 12 if late else 33
+    data = plain[:at] + xmp + plain[at:]
+    assert images.inspect(data, "it").orientation == orientation
+    seekable = make_seekable(data)
+    assert seekable.how == "strips"
+    assert_regions_equal(data, seekable.data, seekable.index, 10)
+
+
 def test_without_isal_strips_inflate_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "isal", None)
     inflating.inflater.cache_clear()
