@@ -23,6 +23,7 @@ from ggt_hf.data.regions.decoder import decode_for_now
 from ggt_hf.data.regions.jpeg import cells_needed, grid_of, parse_frame
 from ggt_hf.data.regions.png import SIGNATURE, cut_strips, parse_rest
 from ggt_hf.data.regions.region import TURNS, Region, Turn
+from ggt_hf.errors import ImageError
 
 Read = Callable[[int, int], bytes | memoryview]
 """(start, stop) -> those bytes of an encoded picture; the next call may overwrite a view."""
@@ -51,7 +52,10 @@ def from_parts(
         return None
     head = bytes(read(0, head_bytes))
     from_kind = _png if head.startswith(SIGNATURE) else _jpeg
-    return from_kind(read, head, lengths, region, name)
+    try:
+        return from_kind(read, head, lengths, region, name)
+    except ImageError:
+        return None  # the whole picture may still be one
 
 
 def _lengths(index: bytes) -> tuple[int, ...]:

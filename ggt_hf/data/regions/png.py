@@ -98,6 +98,17 @@ def chunks(data: bytes) -> Iterator[Chunk]:
         at = chunk.stop + 4
 
 
+def is_orderly(found: list[Chunk]) -> bool:
+    """Say whether the chunks of a PNG stand so that all decoders see the same picture.
+
+    There is one header, and no gap in the pixels.
+    """
+    kinds = b" ".join(chunk.kind for chunk in found)
+    pixels = b" ".join([b"IDAT"] * kinds.count(b"IDAT"))
+    has_ends = kinds.startswith(b"IHDR") and kinds.endswith(b"IEND")
+    return has_ends and kinds.count(b"IHDR") == 1 and pixels in kinds
+
+
 def has_turn(data: bytes, chunk: Chunk) -> bool:
     """Say whether `chunk` may hold an orientation (EXIF or XMP)."""
     if chunk.kind == b"eXIf":
@@ -125,7 +136,7 @@ def parse_rest(data: bytes) -> StripPng | None:
     ``None`` if it is not of a kind that strips make up, or a checksum is wrong.
     """
     found = list(chunks(data))
-    if not found or found[0].kind != b"IHDR" or found[-1].kind != b"IEND":
+    if not is_orderly(found) or any(chunk.kind == b"IDAT" for chunk in found):
         return None
     marks = [chunk for chunk in found if chunk.kind == STRIP_CHUNK]
     try:

@@ -18,7 +18,15 @@ import numpy as np
 
 from ggt_hf import images
 from ggt_hf.data.regions.inflating import inflater
-from ggt_hf.data.regions.png import CHANNELS, SIGNATURE, Chunk, chunks, has_turn, is_intact
+from ggt_hf.data.regions.png import (
+    CHANNELS,
+    SIGNATURE,
+    Chunk,
+    chunks,
+    has_turn,
+    is_intact,
+    is_orderly,
+)
 from ggt_hf.data.regions.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -57,7 +65,7 @@ def plain_png(data: bytes) -> PlainPng | None:
     all chunks are compared here instead.
     """
     found = list(chunks(data))
-    if len(found) < 3 or found[0].kind != b"IHDR" or found[-1].kind != b"IEND":
+    if len(found) < 3 or not is_orderly(found):
         return None
     width, height, depth, colour, _, _, is_interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     is_plain = not any(chunk.kind == b"acTL" or has_turn(data, chunk) for chunk in found)
