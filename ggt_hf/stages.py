@@ -54,11 +54,21 @@ class LineLog:
             os.ftruncate(self._file, whole)
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add one line, whole."""
+        """Add one line, whole or not at all.
+
+        Raises:
+            OSError: the disk is full, or gone; what was there before is untouched.
+        """
         line = to_line(row)
         with self._lock:
-            while line:
-                line = line[os.write(self._file, line) :]
+            written = 0
+            try:
+                while written < len(line):
+                    written += os.write(self._file, line[written:])
+            except OSError:
+                # Half a line would spoil the next one.
+                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+                raise
             if self._durable:
                 os.fsync(self._file)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,22 @@ def test_a_broken_line_inside_is_named(tmp_path: Path, line: str) -> None:
     path.write_text(f"{line}\n" + '{"key":"b","path":"b.jpg","width":4,"height":3}\n')
     with pytest.raises(FormatError, match="line 1"):
         read_sources(path)
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with LineLog(path, durable=True) as log:
+        log.append({"key": "first"})
+        # Writing goes no further than five bytes on, as on a disk that fills up just now.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, limits[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                log.append({"key": "lost"})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        log.append({"key": "again"})
+    assert [row for _, row in read_rows(path)] == [{"key": "first"}, {"key": "again"}]
 
 
 def test_rewriting_leaves_nothing_beside(tmp_path: Path) -> None:
