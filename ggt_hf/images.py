@@ -30,8 +30,12 @@ _ORIENTATION_TAG = 0x0112
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEEP = ("I", "F")
 """Pillow's modes of more than 8 bits; their conversion to RGB clips."""
-_CORRUPT = (OSError, ValueError, SyntaxError, IndexError, EOFError, TypeError, struct.error)
-"""What Pillow raises on corrupt data; a ``TypeError`` where text stands for EXIF or XMP."""
+_CORRUPT = (
+    *(OSError, ValueError, SyntaxError, IndexError, EOFError, TypeError, AssertionError),
+    struct.error,
+)
+"""What Pillow raises on corrupt data: a ``TypeError`` where text stands for EXIF, an
+``AssertionError`` where a palette is missing."""
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
@@ -81,9 +85,10 @@ def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
     from PIL import ImageOps
 
     with _opened(data, name, max_pixels) as image, _clear_decoding(name):
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-        return cast("NDArray[np.uint8]", np.array(upright.convert("RGB"), dtype=np.uint8))
+        # In place, and converted only where it must be: each copy costs a tenth of the time.
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb = image if image.mode == "RGB" else image.convert("RGB")
+        return cast("NDArray[np.uint8]", np.array(rgb, dtype=np.uint8))
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
@@ -219,7 +224,7 @@ def _goes_on_after_pixels(png: bytes) -> bool:
 
 def _broken(name: str, error: Exception) -> ImageError:
     return ImageError(
-        f"{name} cannot be decoded: {error}.",
+        f"{name} cannot be decoded: {str(error) or 'a part of it is missing'}.",
         hint="It is truncated or corrupt; fetch or export the picture again.",
     )
 
