@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ggt_hf.cli.options import Json, Quiet, Seed
-from ggt_hf.cli.output import Output, plain
+from ggt_hf.cli.output import Output, counted, plain
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -141,7 +141,9 @@ def _vote(
 def _show(server: ReviewServer, reviewer: str, after: str, no_open: bool, output: Output) -> None:
     """Serve until Ctrl-C."""
     output.result({"url": server.url, "pairs": server.num_shown}, server.url)
-    output.remark(f"{server.num_shown:,} pairs for {reviewer}; Ctrl-C ends it, all is saved.")
+    output.remark(
+        f"{counted(server.num_shown, 'pair')} for {reviewer}; Ctrl-C ends it, all is saved."
+    )
     if not no_open:
         import webbrowser
 

@@ -25,6 +25,8 @@ _LIGHT = {"ink": "#1b1d21", "faint": "#5b616b", "rule": "#deded8", "paper": "#ff
 _FONT = 13
 _CHARACTER = 7.1
 """Pixels that a character takes on average, at most."""
+_LONGEST = 48
+"""Characters of a name in a figure."""
 _PILLOW_ANCHORS = {"start": "lm", "middle": "mm", "end": "rm"}
 
 
@@ -136,6 +138,15 @@ class Drawing:
         file = io.BytesIO()
         image.save(file, "PNG", optimize=True)
         return file.getvalue()
+
+
+def shortened(text: str) -> str:
+    """Return `text` in one line, its middle left out where it is longer than figures have room."""
+    line = " ".join(text.split())
+    if len(line) <= _LONGEST:
+        return line
+    half = _LONGEST // 2
+    return f"{line[:half]}\N{HORIZONTAL ELLIPSIS}{line[-half:]}"
 
 
 def text_width(texts: Sequence[str]) -> float:

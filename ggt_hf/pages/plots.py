@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ggt_hf.pages.drawing import SERIES, Bar, Dot, Drawing, Line, Text, series_color, text_width
+from ggt_hf.pages.drawing import (
+    SERIES,
+    Bar,
+    Dot,
+    Drawing,
+    Line,
+    Shape,
+    Text,
+    series_color,
+    shortened,
+    text_width,
+)
 
 _WIDTH = 720.0
 _ROW = 17.0
@@ -50,9 +62,11 @@ def dots(
     """
     marks = [mark for row in series.values() for mark in row if mark is not None]
     ends = [end for mark in marks for end in (mark.low, mark.high)] + ([0.0] if zero else [])
+    groups = [shortened(group) for group in groups]
     left = _PAD + text_width(groups) + 10
+    legend = _legend([*map(shortened, series)], left, colors) if len(series) > 1 else []
     block = _ROW * len(series) + _GAP
-    top = (_LEGEND if len(series) > 1 else 4) + 6
+    top = (_LEGEND * len(legend) or 4) + 6
     height = top + block * len(groups) + _AXIS
     drawing = Drawing(width=_WIDTH, height=height, label=title)
     axis = _Axis(ends, left, _WIDTH - _PAD - 8)
@@ -60,8 +74,7 @@ def dots(
     axis.draw(drawing, top, bottom, title)
     if zero:
         drawing.add(Line(axis.at(0), top, axis.at(0), bottom, "ink", 1.2))
-    if len(series) > 1:
-        _legend(drawing, list(series), left, colors)
+    drawing.add(*itertools.chain(*legend))
     for place, group in enumerate(groups):
         middle = top + block * place + block / 2
         drawing.add(Text(left - 10, middle, group, anchor="end", bold=place == 0))
@@ -81,14 +94,15 @@ def dots(
 
 def bars(title: str, values: Mapping[str, float], texts: Mapping[str, str]) -> Drawing:
     """Return a horizontal bar for each name, from zero, with its text at the end."""
-    left = _PAD + text_width(list(values)) + 10
+    names = [shortened(name) for name in values]
+    left = _PAD + text_width(names) + 10
     room = _WIDTH - left - _PAD - text_width(list(texts.values())) - 12
     drawing = Drawing(width=_WIDTH, height=len(values) * 26.0 + _AXIS, label=title)
     most = max(values.values(), default=0) or 1
     for place, (name, value) in enumerate(values.items()):
         y = 8 + place * 26
         drawing.add(
-            Text(left - 10, y + 9, name, anchor="end"),
+            Text(left - 10, y + 9, names[place], anchor="end"),
             Bar(left, y, max(1.5, room * value / most), 18, series_color(place)),
             Text(left + max(1.5, room * value / most) + 8, y + 9, texts[name], "faint"),
         )
@@ -135,9 +149,17 @@ def _ticks(low: float, high: float) -> list[float]:
     return made if len(made) > 1 else [low, high]
 
 
-def _legend(drawing: Drawing, names: Sequence[str], left: float, colors: Sequence[str]) -> None:
+def _legend(names: Sequence[str], left: float, colors: Sequence[str]) -> list[list[Shape]]:
+    """Return the shapes of a legend, row by row."""
+    rows: list[list[Shape]] = [[]]
     x = left
     for index, name in enumerate(names):
+        width = 34 + text_width([name])
+        if rows[-1] and x + width > _WIDTH:
+            rows.append([])
+            x = left
+        y = 12 + _LEGEND * (len(rows) - 1)
         color = colors[index % len(colors)]
-        drawing.add(Dot(x + 5, 12, 5, color), Text(x + 16, 12, name))
-        x += 34 + text_width([name])
+        rows[-1] += [Dot(x + 5, y, 5, color), Text(x + 16, y, name)]
+        x += width
+    return rows

@@ -10,8 +10,12 @@ if TYPE_CHECKING:
 
 
 def render(template: str, **values: Any) -> str:
-    """Return the template `template` filled with `values`; text is escaped."""
-    return _environment().get_template(template).render(**values)
+    """Return the template `template` filled with `values`; text is escaped.
+
+    Half characters, as names of files on Linux may hold, become question marks: a page is UTF-8.
+    """
+    text = _environment().get_template(template).render(**values)
+    return text.encode(errors="replace").decode()
 
 
 @cache

@@ -15,9 +15,7 @@ from ggt_hf.images import verify
 from ggt_hf.records import Observation, Prompt, SeenEffect
 from ggt_hf.stages import settle
 from ggt_hf.synthesis.prompters import Prompts
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-"""What counts as a picture in a folder."""
+from ggt_hf.synthesis.sources import SUFFIXES, is_utf8
 
 _BEGINNINGS = (b'{"path":', b'{"path": ')
 """How lines begin, and how they began before."""
@@ -43,7 +41,8 @@ def find_pictures(given: Iterable[Path]) -> list[Path]:
     """Return the files given and the pictures in the folders given, each once, in order.
 
     Raises:
-        SourceError: something given does not exist, or there is no picture at all.
+        SourceError: something given does not exist, there is no picture at all, or the name of
+            one is not valid UTF-8.
     """
     found: dict[Path, None] = {}
     for path in given:
@@ -59,6 +58,9 @@ def find_pictures(given: Iterable[Path]) -> list[Path]:
             f"There is no picture in {', '.join(map(str, given))}.",
             hint=f"Pictures end in {', '.join(sorted(SUFFIXES))}.",
         )
+    for path in found:
+        if not is_utf8(path):
+            raise SourceError(f"The name {str(path)!a} is not valid UTF-8.", hint="Rename it.")
     return list(found)
 
 

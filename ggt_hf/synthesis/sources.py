@@ -82,6 +82,9 @@ def _of_folder(
     sources, problems = [], []
     for path in paths[:limit]:
         name = path.relative_to(folder)
+        if not is_utf8(path.absolute()):
+            problems.append((ascii(str(name)), "its name is not valid UTF-8"))
+            continue
         try:
             info = inspect(path.read_bytes(), str(name))
             key = normalise_key(name.with_suffix("").as_posix())
@@ -101,6 +104,14 @@ def _of_folder(
             )
         )
     return SourceList(sources=tuple(sources), problems=tuple(problems))
+
+
+def is_utf8(path: Path) -> bool:
+    """Say whether the name of a file can stand in a file of lines: on Linux any bytes are one."""
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _of_file(file: Path, labels: SourceLabels, limit: int | None) -> SourceList:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +62,12 @@ def test_text_is_escaped() -> None:
     scripts = Scripts()
     scripts.feed(make_page().to_html())
     assert scripts.found == 1
+
+
+def test_half_characters_in_names_spoil_no_page(tmp_path: Path) -> None:
+    page = replace(make_page(), title=os.fsdecode(b"bad\xff.jpg"))
+    page.write(tmp_path / "index.html")
+    assert "<h1>bad?.jpg</h1>" in (tmp_path / "index.html").read_text()
 
 
 def test_a_page_fetches_nothing(tmp_path: Path) -> None:

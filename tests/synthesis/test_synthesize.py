@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ggt_hf.errors import BudgetError, EditorError, UsageError
+from ggt_hf.errors import BudgetError, EditorError, SourceError, UsageError
 from ggt_hf.stages import read_candidates, read_rows, to_line
 from ggt_hf.synthesis.asking import Patience
 from ggt_hf.synthesis.editors.opening import EditorOptions, open_editor
 from ggt_hf.synthesis.instructions import read_instructions
 from ggt_hf.synthesis.locking import alone
+from ggt_hf.synthesis.prompt_file import find_pictures
 from ggt_hf.synthesis.report import SynthOptions, SynthReport
 from ggt_hf.synthesis.sources import SourceLabels, list_sources
 from ggt_hf.synthesis.synthesize import Synthesis
@@ -316,6 +318,20 @@ def test_a_broken_photograph_costs_nothing_and_stops_nobody(
     assert report.counts == {"bad_input": 1}
     assert report.num_made == 7
     assert len(service.asked) == 7
+
+
+def test_a_name_that_is_not_utf8_costs_nothing_and_stops_nobody(
+    photos: Path, tmp_path: Path, service: Service
+) -> None:
+    name = photos / "rain" / os.fsdecode(b"p2\xff.png")
+    try:
+        (photos / "rain" / "p2.png").rename(name)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert "udcff" in str(list_sources(photos, SourceLabels()).problems)
+    assert run(photos, tmp_path / "out").num_made == len(service.asked) == 7
+    with pytest.raises(SourceError, match=r"udcff.*not valid UTF-8"):
+        find_pictures([photos])
 
 
 def test_prompts_come_from_a_file_by_key_or_by_path(

@@ -133,6 +133,10 @@ def test_nothing_there(tmp_path: Path) -> None:
         read_source(tmp_path / "absent", Labels())
     with pytest.raises(SourceError, match="does not exist"):
         read_source("verdicts/pairs.jsonl", Labels())  # no repository, though it looks like one
+    (tmp_path / "candidates.jsonl").touch()
+    with pytest.raises(SourceError) as caught:
+        read_source(tmp_path / "pairs.jsonl", Labels())
+    assert "ggt qc" in str(caught.value.hint)
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(SourceError, match="neither a folder"):
         read_source(tmp_path / "x.txt", Labels())

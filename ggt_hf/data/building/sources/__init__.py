@@ -72,6 +72,8 @@ def read_source(
 def _missing(path: Path) -> str:
     if path.name == PAIRS and path.with_name(VERDICTS).is_file():
         return "ggt qc has accepted no candidate yet. See why not, or decide: ggt review FOLDER."
+    if path.name == PAIRS and path.with_name(CANDIDATES).is_file():
+        return f"ggt qc writes it: ggt qc {path.parent} {path.parent}"
     return "Check the path."
 
 
