@@ -141,8 +141,8 @@ class Drawing:
 
 
 def shortened(text: str) -> str:
-    """Return `text` in one line, its middle left out where it is longer than figures have room."""
-    line = " ".join(text.split())
+    """Return `text` in one line of characters that show, its middle left out where it is long."""
+    line = "".join(c for c in " ".join(text.split()) if c.isprintable())
     if len(line) <= _LONGEST:
         return line
     half = _LONGEST // 2

@@ -129,7 +129,10 @@ def _mean(png: bytes) -> float:
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_fits_every_screen(tmp_path: Path, page: Page, width: int, scheme: str) -> None:
-    make_page().write(tmp_path / "index.html")
+    long = "a-name-without-a-space_" * 12
+    groups = [ComparisonGroup(heading=long, lead=long), *make_page().groups]
+    named = replace(make_page(), title=long, lead=long, facts={long: long}, groups=groups)
+    named.write(tmp_path / "index.html")
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     page.goto((tmp_path / "index.html").as_uri())
