@@ -66,8 +66,8 @@ class LineLog:
                 while written < len(line):
                     written += os.write(self._file, line[written:])
             except OSError:
-                # Half a line would spoil the next one.
-                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+                if written:  # half a line would spoil the next one
+                    os.ftruncate(self._file, os.fstat(self._file).st_size - written)
                 raise
             if self._durable:
                 os.fsync(self._file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -138,18 +139,38 @@ def test_a_server_that_is_gone_is_said_and_nothing_is_lost(
     with open_review(folder, "ada") as server:
         page.goto(server.url)
         page.evaluate(
-            "() => { send = fetch; fetch = () => Promise.reject(new Error('no answer')); }"
+            "() => { send = fetch; fetch = () => Promise.reject(new TypeError('failed')); }"
         )
         page.keyboard.press("a")
         page.keyboard.press("u")
         page.wait_for_selector("#saved.failed")
-        assert page.locator("#saved").inner_text().startswith("2 not saved (no answer)")
+        assert page.locator("#saved").inner_text().startswith("2 not saved: no answer")
         page.evaluate("() => { fetch = send; }")
         settled(page)
         assert [row[:2] for row in saved(folder)] == [
             ("pair-000", "accept"),
             ("pair-001", "unsure"),
         ]
+    page.close()
+
+
+def test_a_full_disk_is_said_and_the_verdict_is_written_when_it_can_be(
+    server: ReviewServer, browser: Browser, folder: CandidateFolder
+) -> None:
+    page = browser.new_page()
+    page.goto(server.url)
+    log = next((folder.root / "reviews").iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Five bytes fit yet.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 5, limits[1]))
+    try:
+        page.keyboard.press("a")
+        page.wait_for_selector("#saved.failed")
+        assert "1 not saved: [Errno" in page.locator("#saved").inner_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    settled(page)
+    assert [row[:2] for row in saved(folder)] == [("pair-000", "accept")]
     page.close()
 
 

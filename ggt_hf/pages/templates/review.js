@@ -137,7 +137,8 @@ function serverStore(url) {
   const send = async (decision) => {
     const headers = { "Content-Type": "application/json" };
     const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(decision) });
-    if (!answer.ok) throw new Error(`answer ${answer.status}`);
+    if (answer.status === 507) throw new Error(await answer.text()); // the disk
+    if (!answer.ok) throw new Error(`answer ${answer.status}; is ggt review running?`);
   };
   const flush = async () => {
     if (sending) return;
@@ -148,7 +149,7 @@ function serverStore(url) {
         unsent.shift();
         failure = "";
       } catch (error) {
-        failure = error.message;
+        failure = error instanceof TypeError ? "no answer; is ggt review running?" : error.message;
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
       tell();
@@ -161,7 +162,7 @@ function serverStore(url) {
       unsent.push(decision);
       flush();
     },
-    status: () => (failure ? `${unsent.length} not saved (${failure}); is ggt review running?`
+    status: () => (failure ? `${unsent.length} not saved: ${failure}`
       : unsent.length ? "saving" : "saved"),
     failed: () => failure !== "",
   };
