@@ -58,35 +58,34 @@ def _listed(
     """Take the ends of the cells in `box` from the list; ``None`` if it does not fit them."""
     if len(frame.cell_list) != 2 * grid.count:
         return None
-    # The cell before a row of the box ends where the row begins.
-    before = min(box.left, 1)
-    listed = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
+    every_row = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
+    listed = every_row[box.top : box.bottom]
+    # Numbers alone would not tell a cell from the eighth after it. As many markers as a row has,
+    # each further on than the one before, up to its end: these are all of them.
+    is_complete = (listed[:, -1] == lengths - MARKER_BYTES).all()
+    if not is_complete or not (listed[:, 1:] > listed[:, :-1]).all():
+        return None
     tops = lengths.cumsum() - lengths
-    ends = listed[box.top : box.bottom, box.left - before : box.right] + tops[:, None]
-    try:
-        # Two bytes from any place on, seen as one number.
-        found = np.ndarray(len(rows) - 1, "<u2", rows, 0, 1)[ends]
-    except IndexError:
+    ends = listed + tops[:, None]
+    # Two bytes from any place on, seen as one number.
+    found = np.ndarray(len(rows) - 1, "<u2", rows, 0, 1)[ends]
+    if found.tobytes() != _markers(grid, box):
         return None
-    if found.tobytes() != _markers(grid, box, before):
-        return None
-    return (ends[:, 0] + MARKER_BYTES, ends[:, 1:]) if before else (tops, ends)
+    starts = ends[:, box.left - 1] + MARKER_BYTES if box.left else tops
+    return starts, ends[:, box.left : box.right]
 
 
-def _markers(grid: Grid, box: CellBox, before: int) -> bytes:
-    """Return the markers after the cells in `box`, and `before` columns more, row after row."""
-    first = box.top * grid.columns + box.left - before
-    down, across = box.bottom - box.top, box.right - box.left + before
-    markers = _in_rows(first & 7, grid.columns & 7, down, across)
-    is_last = box.bottom == grid.rows and box.right == grid.columns
-    return markers[:-1] + EOI[1:] if is_last else markers
+def _markers(grid: Grid, box: CellBox) -> bytes:
+    """Return the markers after the cells in the rows of `box`, row after row."""
+    count = (box.bottom - box.top) * grid.columns
+    markers = _in_rows(box.top * grid.columns & 7, count)
+    return markers[:-1] + EOI[1:] if box.bottom == grid.rows else markers
 
 
 @lru_cache(maxsize=1024)
-def _in_rows(first: int, step: int, down: int, across: int) -> bytes:
-    """Return the restart markers of `down` rows that begin with numbers `step` apart."""
-    numbers = first + np.arange(down)[:, None] * step + np.arange(across)
-    return (0xFF + ((0xD0 + (numbers & 7)) << 8)).astype("<u2").tobytes()
+def _in_rows(first: int, count: int) -> bytes:
+    """Return `count` restart markers, the first one being number `first`."""
+    return b"\xff" + b"\xff".join(bytes([number]) for number in in_turn(first, count).tolist())
 
 
 def _found(rows: Bytes, grid: Grid, box: CellBox) -> Ends:

@@ -114,6 +114,19 @@ def test_a_damaged_list_costs_speed_and_no_pixel() -> None:
         assert np.array_equal(found, region.crop(full)), region
 
 
+def test_a_list_that_names_later_markers_of_the_same_numbers_is_not_believed() -> None:
+    made = make_seekable(jpeg(picture(3, 1024, 32), "444"))
+    full = images.decode(made.data, "it")
+    frame = parse_frame(made.data)
+    grid = grid_of(frame)
+    listed = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
+    for first, last in ((3, 7), (0, 9), (20, 24)):
+        lie = listed.copy()
+        lie[:, first:last] = listed[:, first + 8 : last + 8]
+        data = made.data.replace(frame.cell_list, lie.tobytes())
+        assert_regions_equal(data, made.index, full)
+
+
 def test_regions_are_handed_out_in_memory_of_their_own() -> None:
     made = make_seekable(jpeg(picture(3, 128, 96), "444"))
     whole = Region(x=0, y=0, width=128, height=96)
