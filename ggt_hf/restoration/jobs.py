@@ -98,8 +98,11 @@ class Ledger:
         self._path = folder / LEDGER
         self._settings = dict(settings)
         self._made: dict[str, Any] = {}
-        for line in self._lines():
+        text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+        for line in _lines(text):
             self._made[line["target"]] = line
+        # A line that a kill or a full disk cut short must not swallow the next one.
+        self._gap = "" if not text or text.endswith("\n") else "\n"
 
     def judge(self, source: Path, target: Path) -> Action:
         """Say what is to be done about `source`, whose result is `target`."""
@@ -120,8 +123,10 @@ class Ledger:
         """Note that the result of `source`, asked for by `prompt`, is about to become `target`."""
         line = self._line(source, target) | ({"prompt": prompt} if prompt else {})
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        gap, self._gap = self._gap, "\n"
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(f"{gap}{json.dumps(line)}\n")
+        self._gap = ""
         self._made[line["target"]] = line
 
     def _line(self, source: Path, target: Path) -> dict[str, Any]:
@@ -137,16 +142,15 @@ class Ledger:
     def _name(self, target: Path) -> str:
         return target.relative_to(self._path.parent).as_posix()
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        if not self._path.exists():
-            return
-        for text in self._path.read_text(encoding="utf-8").splitlines():
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue  # a kill cut the last line short; its result has no name yet
-            if isinstance(line, dict) and "target" in line:
-                yield line
+
+def _lines(text: str) -> Iterator[dict[str, Any]]:
+    for row in text.splitlines():
+        try:
+            line = json.loads(row)
+        except ValueError:
+            continue  # a kill cut the last line short; its result has no name yet
+        if isinstance(line, dict) and "target" in line:
+            yield line
 
 
 def _is_file_name(out: Path, inputs: Sequence[Path]) -> bool:

@@ -102,7 +102,11 @@ def test_a_ledger_cut_short_by_a_kill_still_serves(photos: Path, tmp_path: Path)
     done(plan(photos, out=out), out)
     ledger = out / LEDGER
     ledger.write_text(ledger.read_text()[:-20])
-    assert [job.action for job in plan(photos, out=out)] == ["skip", "skip", "skip", "refuse"]
+    jobs = plan(photos, out=out)
+    assert [job.action for job in jobs] == ["skip", "skip", "skip", "refuse"]
+    jobs[-1].target.unlink()
+    done(plan(photos, out=out)[-1:], out)  # its line is no part of the one that was cut short
+    assert {job.action for job in plan(photos, out=out)} == {"skip"}
 
 
 def test_what_cannot_be_meant_is_refused(photos: Path, tmp_path: Path) -> None:
