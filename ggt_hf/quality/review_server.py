@@ -112,6 +112,7 @@ class ReviewServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Pass over a browser that went away; anything else is told as usual."""
@@ -153,11 +154,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND)
             return
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length[:9]) > _MAX_BODY:
+        is_number = length.isascii() and length.isdigit() and len(length) < 10
+        if not is_number or int(length) > _MAX_BODY:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return
+        body = self.rfile.read(int(length))  # one that never comes ends the connection
         try:
-            meant = self.site.decide(json.loads(self.rfile.read(int(length))))
+            meant = self.site.decide(json.loads(body))
         except (ValueError, RecursionError):
             meant = False
         except OSError as error:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ggt_hf.errors import FormatError, SourceError, UsageError
+from ggt_hf.quality import review_server
 from ggt_hf.quality.candidate_folder import CandidateFolder
 from ggt_hf.quality.decisions import pair_id, read_reviews
 from ggt_hf.quality.review import export_review, open_review
@@ -143,6 +144,19 @@ def test_a_decision_holds_only_for_the_pictures_that_were_seen(
 def test_a_changed_picture_is_not_shown(server: ReviewServer, folder: CandidateFolder) -> None:
     (folder.root / folder.candidates[0].gt_path).write_bytes(b"<script>")
     assert ask(server, f"{home(server)}picture/0/gt")[0] == 404
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "0" * 9 + "9" * 7, "-5", "1e3", "²", ""])
+def test_a_length_that_is_none_is_refused(server: ReviewServer, length: str) -> None:
+    assert decide(server, b"", Content_Length=length) == 413
+
+
+def test_a_body_that_never_comes_ends_the_connection(
+    server: ReviewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_server._Handler, "timeout", 0.2)
+    with pytest.raises(http.client.RemoteDisconnected):  # not an answer that the disk is full
+        decide(server, b"", Content_Length="50")
 
 
 @pytest.mark.parametrize("name", ["../ada", "Ada", "", "a" * 65, "a/b", "con.", "ädä"])
