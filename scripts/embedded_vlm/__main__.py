@@ -3,9 +3,9 @@
     python -m scripts.embedded_vlm simulate PHOTOS --work WORK
     python -m scripts.embedded_vlm tower --work WORK
     python -m scripts.embedded_vlm language --work WORK --out ggt_hf/sample/vlm
-    python -m scripts.embedded_vlm evaluate HELD_OUT --real PHOTOS_CSV --out ggt_hf/sample/vlm
+    python -m scripts.embedded_vlm evaluate HELD_OUT --fresh FRESH --real PHOTOS_CSV
 
-Each step can be killed and started again. PHOTOS and HELD_OUT must share no photograph. It needs
+Each step can be killed and started again. The folders of photographs must share none. It needs
 ``pip install -e '.[simulate,vlm]'``.
 """
 
@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(dest="step", required=True)
     simulate = steps.add_parser("simulate", help="make labelled pictures")
     simulate.add_argument("photos", type=Path)
-    simulate.add_argument("--count", type=int, default=4600)
+    simulate.add_argument("--count", type=int, default=14_000)
+    simulate.add_argument("--plain", type=int, default=4780, help="so many are not varied")
     tower = steps.add_parser("tower", help="train the vision tower")
     tower.add_argument("--pictures", type=int, default=100_000, help="shown to it")
     language = steps.add_parser("language", help="train the language model on the tower")
@@ -45,10 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     language.add_argument("--epochs", type=int, default=5)
     evaluate = steps.add_parser("evaluate", help="measure it, and write its card")
     evaluate.add_argument("photos", type=Path, help="photographs held out of the training")
+    evaluate.add_argument("--fresh", type=Path, required=True, help="more, not measured on before")
     evaluate.add_argument("--real", type=Path, required=True, help="CSV of degraded photographs")
-    evaluate.add_argument("--count", type=int, default=360)
+    evaluate.add_argument("--count", type=int, default=360, help="simulated from each")
     for step in (simulate, tower, language):
         step.add_argument("--work", type=Path, required=True, help="folder of everything between")
+    for step in (tower, language):
+        step.add_argument("--start", type=Path, help="a model that is taught further")
     for step in (language, evaluate):
         step.add_argument("--out", type=Path, default=Path("ggt_hf/sample/vlm"))
     for step in (simulate, tower, language, evaluate):
@@ -61,7 +65,11 @@ def _simulate(arguments: argparse.Namespace) -> None:
     from scripts.embedded_vlm.simulation import write_training_set
 
     for index in write_training_set(
-        arguments.photos, arguments.work / "train", count=arguments.count, seed=arguments.seed
+        arguments.photos,
+        arguments.work / "train",
+        count=arguments.count,
+        plain=arguments.plain,
+        seed=arguments.seed,
     ):
         if index % 200 == 0:
             logging.info("%d of %d pictures", index, arguments.count)
@@ -75,6 +83,7 @@ def _tower(arguments: argparse.Namespace) -> None:
         arguments.work / "tower.pt",
         pictures=arguments.pictures,
         seed=arguments.seed,
+        start=arguments.start,
     )
 
 
@@ -89,6 +98,7 @@ def _language(arguments: argparse.Namespace) -> None:
         looks=arguments.looks,
         epochs=arguments.epochs,
         seed=arguments.seed,
+        start=arguments.start,
     )
 
 
@@ -102,11 +112,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         "rules": load(RULES),
     }
     results = {
-        "simulated": evaluate_simulated(
-            models, arguments.photos, count=arguments.count, seed=1000 + arguments.seed
-        ),
-        "real": evaluate_real(models, arguments.real),
+        name: evaluate_simulated(models, photos, count=arguments.count, seed=1000 + arguments.seed)
+        for name, photos in (("simulated", arguments.photos), ("fresh", arguments.fresh))
     }
+    results["real"] = evaluate_real(models, arguments.real)
     write_card(arguments.out, results)
 
 

@@ -30,11 +30,13 @@ from ggt_hf.records import DEGRADATIONS, EFFECTS, Observation, SeenEffect
 from ggt_hf.vlm.observation import EVERYWHERE, MAX_SEVERITY, to_text
 from ggt_hf.vlm.views import DETAIL_CENTRES, DETAIL_SIDE
 from scripts.embedded_vlm.pictures import LEAST, Sample, batches, samples
-from scripts.embedded_vlm.tower import ROWS, tower_config
+from scripts.embedded_vlm.tower import ROWS, gathered, tower_config
 
 LOG = logging.getLogger(__name__)
 
 PEAK_RATE = 2e-3
+"""Of a language model that starts anew; half of it for one that is taught further."""
+
 BATCH = 64
 
 CATEGORY_WORD = 1
@@ -42,6 +44,9 @@ CATEGORY_WORD = 1
 
 CATEGORY_WEIGHT = 4.0
 """What the word of the category weighs in the loss, beside words that follow from others."""
+
+UNSEEN = 0.15
+"""Share of the tokens that are hidden from a lesson, so that none is leant on alone."""
 
 IMAGE, ANSWER, END = "<image>", "<answer>", "<end>"
 
@@ -101,7 +106,6 @@ def make_model(tokenizer: Any) -> Any:
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        attention_dropout=0.1,
     )
     config = LlavaConfig(
         vision_config=tower_config(),
@@ -140,7 +144,7 @@ def seen_tokens(tower: LevitModel, found: list[Sample], seed: int) -> Tensor:
     for batch in shown:
         views = batch.pixels.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
-            tokens = tower(views).last_hidden_state
+            tokens = gathered(tower, views)
         parts.append(tokens.bfloat16().unflatten(0, batch.pixels.shape[:2]).flatten(1, 2))
     return torch.cat(parts)
 
@@ -155,7 +159,14 @@ class Lessons(NamedTuple):
 
 
 def train_language(
-    tower: LevitModel, training: Path, out: Path, *, looks: int, epochs: int, seed: int
+    tower: LevitModel,
+    training: Path,
+    out: Path,
+    *,
+    looks: int,
+    epochs: int,
+    seed: int,
+    start: Path | None = None,
 ) -> None:
     """Train projector and Llama on the frozen tower's tokens, and save the whole model.
 
@@ -166,10 +177,15 @@ def train_language(
         looks: times each picture's views are drawn.
         epochs: times all the looks are shown.
         seed: of everything drawn.
+        start: a saved model whose projector and Llama are taught further; without it they start
+            anew.
     """
     torch.manual_seed(seed)
     processor = make_processor()
     model = make_model(processor.tokenizer)
+    if start:
+        made = LlavaForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+        model.load_state_dict(made.state_dict())
     model.model.vision_tower.load_state_dict(tower.state_dict())
     shown, watched = samples(training)
     tokens = torch.cat([seen_tokens(tower, shown, seed + look) for look in range(looks)])
@@ -177,7 +193,7 @@ def train_language(
     LOG.info("%d pictures, %d looks each", len(shown), looks)
     lessons = Lessons(tokens, answers[: len(shown)].repeat(looks, 1))
     tested = Lessons(seen_tokens(tower, watched, seed), answers[len(shown) :])
-    _fit(model, lessons, tested, epochs)
+    _fit(model, lessons, tested, epochs, PEAK_RATE / 2 if start else PEAK_RATE)
     out.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(out)
     processor.save_pretrained(out)
@@ -193,14 +209,14 @@ def _answers(tokenizer: Any, found: list[Sample]) -> Tensor:
     return torch.tensor([row + [padding] * (longest - len(row)) for row in rows])
 
 
-def _fit(model: Any, lessons: Lessons, tested: Lessons, epochs: int) -> None:
+def _fit(model: Any, lessons: Lessons, tested: Lessons, epochs: int, rate: float) -> None:
     """Teach projector and language model; the tower stays as it is."""
     learned = [*model.model.multi_modal_projector.parameters()]
     learned += [*model.model.language_model.parameters(), *model.lm_head.parameters()]
     count = len(lessons.tokens)
-    optimiser = torch.optim.AdamW(learned, lr=PEAK_RATE, weight_decay=0.05)
+    optimiser = torch.optim.AdamW(learned, lr=rate, weight_decay=0.05)
     steps = epochs * math.ceil(count / BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
     for epoch in range(epochs):
         model.train()
         total = 0.0
@@ -222,7 +238,8 @@ def _fit(model: Any, lessons: Lessons, tested: Lessons, epochs: int) -> None:
 def _logits(model: Any, lessons: Lessons) -> Tensor:
     """Return what the model thinks of each word after the first, (B, W - 1, vocabulary)."""
     with torch.autocast("cpu", torch.bfloat16):
-        shown = model.model.multi_modal_projector(lessons.tokens.float())
+        tokens = functional.dropout1d(lessons.tokens.float(), UNSEEN, model.training)
+        shown = model.model.multi_modal_projector(tokens)
         words = model.get_input_embeddings()(lessons.answers)
         read = model.model.language_model(inputs_embeds=torch.cat([shown, words], dim=1))
         logits: Tensor = model.lm_head(read.last_hidden_state[:, shown.shape[1] : -1])

@@ -22,6 +22,9 @@ LEAST = 0.08
 WATCHED = 10
 """One photograph in so many is never trained on: what the training is judged by while it runs."""
 
+UPSIDE_DOWN = 0.3
+"""Share of cut pictures that are shown upside down: textures look alike both ways."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -68,23 +71,30 @@ def _sample(views: Path) -> Sample:
 
 
 def batches(
-    found: list[Sample], size: int, rng: np.random.Generator, *, details: int
+    found: list[Sample], size: int, rng: np.random.Generator, *, details: int, cut: int = 0
 ) -> Iterator[Batch]:
-    """Yield every picture once, in order, with `details` of its details; half are mirrored."""
+    """Yield every picture once, in order, with `details` of its details; half are mirrored.
+
+    With a `cut`, a square of that side is shown of each view, and some are upside down.
+    """
     for start in range(0, len(found), size):
         chosen = found[start : start + size]
         yield Batch(
-            pixels=normalised(np.stack([_shown(sample, details, rng) for sample in chosen])),
+            pixels=normalised(np.stack([_shown(sample, details, rng, cut) for sample in chosen])),
             category=torch.tensor([sample.category for sample in chosen]),
             effects=torch.from_numpy(np.stack([sample.effects for sample in chosen])),
         )
 
 
-def _shown(sample: Sample, details: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the whole picture and drawn details, all mirrored or none: uint8 (V, S, S, 3)."""
+def _shown(sample: Sample, details: int, rng: np.random.Generator, cut: int) -> np.ndarray:
+    """Return the whole picture and drawn details, all turned alike: uint8 (V, S, S, 3)."""
     views = np.load(sample.views, mmap_mode="r")
-    drawn = views[[0, *(1 + rng.permutation(len(views) - 1)[:details])]]
-    return drawn[:, :, ::-1] if rng.random() < 0.5 else drawn
+    chosen = [0, *(1 + rng.permutation(len(views) - 1)[:details])]
+    side = cut or views.shape[1]
+    top, left = rng.integers(views.shape[1] - side + 1, size=2)
+    drawn = views[chosen, top : top + side, left : left + side]
+    upright = drawn[:, ::-1] if cut and rng.random() < UPSIDE_DOWN else drawn
+    return upright[:, :, ::-1] if rng.random() < 0.5 else upright
 
 
 def normalised(views: np.ndarray) -> Tensor:

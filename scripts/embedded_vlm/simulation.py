@@ -44,9 +44,9 @@ def photographs(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in kinds)
 
 
-def clean_crop(path: Path, rng: np.random.Generator) -> Pixels:
+def clean_crop(path: Path, rng: np.random.Generator, sides: Sequence[int] = SIDES) -> Pixels:
     """Cut a square of a drawn side out of a photograph, at a drawn scale; perhaps mirrored."""
-    side = int(rng.choice(SIDES))
+    side = int(rng.choice(sides))
     with Image.open(path) as opened:
         picture = opened.convert("RGB")
     short = min(picture.size)
@@ -85,14 +85,22 @@ def training_views(picture: Image.Image, rng: np.random.Generator) -> Pixels:
     return np.stack([np.asarray(view.resize(size)) for view in (whole, *cuts)])
 
 
-def write_training_set(photos: Path, folder: Path, *, count: int, seed: int) -> Iterator[int]:
-    """Fill `folder` with `count` pictures; those already there are kept. Yields each index."""
+def write_training_set(
+    photos: Path, folder: Path, *, count: int, plain: int, seed: int
+) -> Iterator[int]:
+    """Fill `folder` with `count` pictures; those already there are kept. Yields each index.
+
+    The first `plain` of them are as the simulator draws them, the others also varied.
+    """
+    from scripts.embedded_vlm.variation import varied
+
     paths = photographs(photos)
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
         target = folder / f"{index:06d}.npy"
         if not target.exists():
-            degraded, labels = simulated(paths, index, seed)
+            make = simulated if index < plain else varied
+            degraded, labels = make(paths, index, seed)
             rng = np.random.default_rng([seed, index, 1])
             _write(target, training_views(Image.fromarray(degraded.lq), rng), labels)
         yield index

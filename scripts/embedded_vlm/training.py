@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from scripts.embedded_vlm.pictures import Batch, Sample, batches, samples
 
 LOG = logging.getLogger(__name__)
 
-SAVED_EVERY = 2000
+SAVED_EVERY = 5000
 """Pictures between two checkpoints."""
 
 
@@ -33,8 +32,8 @@ class Course:
     rate: float
     """The highest learning rate."""
     seed: int
-    prepare: Callable[[Batch], Batch] = lambda batch: batch
-    """What is done to a batch before it is shown."""
+    cut: int = 0
+    """Side of the squares that are shown of the views; 0 = all of them."""
 
     def rate_after(self, seen: int) -> float:
         """Rise over 2,000 pictures, and fall along a cosine.
@@ -103,10 +102,10 @@ def _stretch(run: Run, found: list[Sample], course: Course) -> float:
     rng = np.random.default_rng([course.seed, run.seen])
     start, losses = run.seen, []
     shuffled = [found[i] for i in rng.permutation(len(found))]
-    for batch in batches(shuffled, course.batch, rng, details=course.details):
+    for batch in batches(shuffled, course.batch, rng, details=course.details, cut=course.cut):
         for group in run.optimiser.param_groups:
             group["lr"] = course.rate_after(run.seen)
-        losses.append(_step(run, course.prepare(batch)))
+        losses.append(_step(run, batch))
         run.seen += len(batch.category)
         if run.seen >= min(course.pictures, start + SAVED_EVERY):
             break

@@ -43,21 +43,30 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_whole_making_in_small(run: Run, photos: Path, tmp_path: Path) -> None:
     work, out = tmp_path / "work", tmp_path / "model"
-    run("simulate", photos, "--work", work, "--count", 24)
+    simulate = ("simulate", photos, "--work", work, "--count", 24, "--plain", 6)
+    run(*simulate)
     made = {path.name: path.read_bytes() for path in (work / "train").iterdir()}
     (work / "train" / "000003.npy").unlink()
-    run("simulate", photos, "--work", work, "--count", 24)
+    run(*simulate)
     assert {path.name: path.read_bytes() for path in (work / "train").iterdir()} == made
     tower = ("tower", "--work", work)
-    run(*tower, "--pictures", 17)
-    resumed = run(*tower, "--pictures", 34)
-    assert "34 pictures seen" in resumed and "17 pictures" not in resumed
+    run(*tower, "--pictures", 16)
+    resumed = run(*tower, "--pictures", 32)
+    assert "32 pictures seen" in resumed and "16 pictures" not in resumed
     run("language", "--work", work, "--out", out, "--looks", 3, "--epochs", 60)
+    before = (out / "model.safetensors").read_bytes()
+    further = ("tower", "--work", work, "--start", out)
+    (work / "tower.pt").unlink()
+    assert "16 pictures seen" in run(*further, "--pictures", 16)
+    relearned = ("language", "--work", work, "--start", out, "--out", work / "further")
+    assert "epoch 1 of 1" in run(*relearned, "--epochs", 1)
+    assert (out / "model.safetensors").read_bytes() == before
     (photos / "real.png").write_bytes(encoded(picture(9, 200, 150)))
     with (photos / "photos.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerows([("file", "role", "category"), ("real.png", "lq", "haze")])
-    run("evaluate", photos, "--real", photos / "photos.csv", "--count", 6, "--out", out)
+    held_out = ("evaluate", photos, "--fresh", photos, "--real", photos / "photos.csv")
+    run(*held_out, "--count", 6, "--out", out)
     assert "# The embedded prompter" in (out / "README.md").read_text()
 
 
@@ -97,3 +106,55 @@ def test_behind_its_convolutions_the_tower_takes_means() -> None:
     assert torch.allclose(seen, hardswish(even[:, :16]).repeat(1, 1, 2), atol=1e-5)
     assert 0.1 < plain[0, 0, 0] < 1 < strong[0, 0, 0]
     assert plain[0, 1:].abs().max() < 1e-5 and strong[0, -1].abs().max() < 1e-5
+
+
+def test_the_short_way_through_the_tower_gives_the_same() -> None:
+    import torch
+    from transformers import LevitModel
+
+    from scripts.embedded_vlm.tower import gather, gathered, tower_config
+
+    torch.manual_seed(0)
+    tower = LevitModel(tower_config()).eval()
+    gather(tower)
+    views = torch.rand(2, 3, 224, 224) * 2 - 1
+    with torch.no_grad():
+        assert torch.allclose(gathered(tower, views), tower(views).last_hidden_state, atol=1e-4)
+
+
+def test_a_varied_picture_is_drawn_from_its_number_alone(photos: Path) -> None:
+    from scripts.embedded_vlm.simulation import photographs, simulated
+    from scripts.embedded_vlm.variation import varied
+
+    paths = photographs(photos)
+    for index in (2, 4):
+        degraded, labels = varied(paths, index, 1)
+        again, same = varied(paths, index, 1)
+        assert np.array_equal(degraded.lq, again.lq) and labels == same
+        plain, plainly = simulated(paths, index, 1)
+        assert labels.category == plainly.category
+        assert not np.array_equal(degraded.lq, plain.lq)
+
+
+def test_nights_have_dark_skies_and_lamps() -> None:
+    from ggt_hf.degradation import degrade
+    from scripts.embedded_vlm.variation import dark_sky, with_lamps
+
+    day = np.full((96, 96, 3), 60, np.uint8)
+    day[:48] = 220
+    night = dark_sky(day)
+    assert night[:24].mean() < 60 < night[90:].mean() + 1
+    dark = degrade(night, "low_light", seed=1, severity=0.9)
+    lit = with_lamps(dark, np.random.default_rng(1))
+    assert lit.lq.max() > dark.lq.max() and lit.labels == dark.labels
+
+
+def test_a_clean_file_of_bad_weather_keeps_the_weather() -> None:
+    from ggt_hf.degradation.simulation import draw_settings
+    from scripts.embedded_vlm.variation import TAIL, vary
+
+    settings = draw_settings("rain", seed=2, severity=0.8)
+    drawn = [vary(settings, np.random.default_rng(seed)) for seed in range(20)]
+    effects = [{step["effect"] for step in varied["steps"]} for varied in drawn]
+    assert all("rain_streaks" in names or "lens_drops" in names for names in effects)
+    assert 0 < sum(not names & TAIL for names in effects) < 20
