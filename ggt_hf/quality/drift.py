@@ -8,6 +8,8 @@ input better: one bent by a power, or one that meets the veil at another brightn
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,18 +28,30 @@ _STILL = np.s_[3:6, 9:12]
 """Those of the tried that nobody sees: powers to 10 %, and 4 % of white."""
 _FLOOR = 1e-5
 """Mean square of what no model explains; linear values squared."""
+_SHARPNESS = 20.0
+"""How much a better explanation outweighs a worse one in the mean of them."""
 
 
-def unexplained(before: Cells, after: Cells) -> float:
-    """Return how much worse no drift explains the pair than the best drift does.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drift:
+    """The drift that explains a pair best, through air."""
+
+    unexplained: float
+    """Natural logarithm of the ratio of the squares that no drift and the best one leave, mean over
+    places and channels; 0 = no drift explains the pair as well. The logarithm keeps single places
+    from deciding."""
+    power: float
+    """Power that takes the candidate's sRGB values back to the scene's; 1 = kept."""
+    offset: float
+    """How far the candidate meets the veil from where the input does, share of white; 0 = there."""
+
+
+def explain(before: Cells, after: Cells) -> Drift:
+    """Find the drift that explains a pair best: a mean of all tried, weighted by what they leave.
 
     Args:
         before: cells of the input, linear RGB.
         after: the same of the candidate.
-
-    Returns:
-        Natural logarithm of the ratio of the squares that are left, mean over places and channels;
-        0 = no drift explains it as well. The logarithm keeps single places from deciding.
     """
     encoded = np.clip(linear_to_srgb(after), 0, 1)
     loss = np.mean(
@@ -47,7 +61,13 @@ def unexplained(before: Cells, after: Cells) -> float:
         ],
         axis=0,
     )
-    return float(loss[_STILL].min() - loss.min())
+    weight = np.exp(-_SHARPNESS * (loss - loss.min()))
+    weight /= weight.sum()
+    return Drift(
+        unexplained=float(loss[_STILL].min() - loss.min()),
+        power=float(np.exp(weight.sum(axis=1) @ np.log(_POWERS))),
+        offset=float(weight.sum(axis=0) @ _OFFSETS),
+    )
 
 
 def _loss(before: Values, after: Values) -> Values:

@@ -95,6 +95,8 @@ def tone_scores(tone: ToneDrift) -> dict[str, float]:
         "at_veil": tone.at_veil,
         "gamma": tone.gamma,
         "drift": tone.drift,
+        "drift_power": tone.drift_power,
+        "drift_offset": tone.drift_offset,
         "chroma": tone.chroma,
         "tint": abs(tone.tint),
         "hue": abs(tone.hue) if tone.hue_known >= _HUE_KNOWN else 0.0,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-GATE = "ggt_hf.metric_gate/3"
+GATE = "ggt_hf.metric_gate/4"
 """Name and version of what is measured; raised whenever the same pair would score otherwise."""
 
 MIN_SIDE = 64

@@ -31,9 +31,9 @@ _VEIL, _VEILS, _VEIL_PULL = 0.7, (0.5, 0.9), 0.05
 """Linear brightness of a veil: the usual one, the possible ones, and the pull to the usual one."""
 _HUE_PULL = 0.3
 """Pull of colours that were never seen apart towards one turn for all."""
-_BRIGHT_INPUT, _BRIGHT = 0.006, 0.02
+_BRIGHT_INPUT, _BRIGHT = 0.01, 0.02
 """Linear brightness of cells, the input's and the candidate's, from which logarithms count."""
-_ENOUGH, _VARIED, _AGREES_IN_GAMMA = 16, 0.02, 0.85
+_ENOUGH, _VARIED, _AGREES_IN_GAMMA = 16, 0.015, 0.7
 """Cells of a place, variance of their logarithms, share of it explained, from which it counts."""
 _GRAY = 1e-4
 """Power of the colours against that of the brightness under which a picture counts as gray."""
@@ -97,15 +97,17 @@ def tint(places: Places) -> float:
 def gamma(before: Values, after: Values) -> float:
     """Return the power of the candidate's brightness over the input's: the median over places.
 
-    Light that only got less or more, unevenly even, keeps it at 1. Cells of the input in which
-    noise would count are left out; 1 where fewer than four places are left.
+    Light that only got less or more, unevenly even, keeps it at 1. Cells in whose input noise
+    would count are left out, by what the candidate lets expect there: to choose them by the input
+    itself would flatten the lines. 1 where fewer than four places are left.
 
     Args:
         before: brightness of the input's cells, linear, ``(CELLS, CELLS)``.
         after: the same of the candidate.
     """
     x, y = by_place(before), by_place(after)
-    bright = (x > _BRIGHT_INPUT) & (y > _BRIGHT)
+    share = x.sum(axis=1) / np.maximum(y.sum(axis=1), _TINY)
+    bright = (y * share[:, None] > _BRIGHT_INPUT) & (y > _BRIGHT)
     count = np.maximum(bright.sum(axis=1), 1)
     one, other = (_log_less_mean(values, bright, count) for values in (x, y))
     power, shared = (other * other).sum(axis=1), (one * other).sum(axis=1)

@@ -82,6 +82,15 @@ SCORES: dict[str, ScoreKind] = {
         "",
         "its tone drifted",
     ),
+    "drift_power": ScoreKind(
+        "power that takes the drift back which explains the pair best; 1 = none",
+        "",
+        "its middle tones are too dark",
+        "its middle tones are too bright",
+    ),
+    "drift_offset": ScoreKind(
+        "where it meets the veil, against the input", " % of white", _DARK, _BRIGHT
+    ),
     "tint": ScoreKind("growth of red against blue, without sign", " octaves", "", _CAST),
     "hue": ScoreKind("turn of the hues, without sign", " degrees", "", "its hues are turned"),
     "chroma": ScoreKind(

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ggt_hf.quality.drift import unexplained
+from ggt_hf.quality.drift import explain
 from ggt_hf.quality.places import (
     CELLS,
     Cells,
@@ -39,7 +39,7 @@ _TINY = 1e-9
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToneDrift:
-    """What became of the tones, in linear light. Neutral: gain, gamma and chroma 1, others 0."""
+    """What became of the tones, in linear light. Neutral: ratios and powers 1, others 0."""
 
     gain: float
     """Growth of brightness against the input's, by a fitted line; 1 = kept."""
@@ -53,6 +53,10 @@ class ToneDrift:
     """Power of the brightness over the input's, from place to place; 1 = kept."""
     drift: float
     """How much worse no drift explains the pair than one does, through air; 0 = no worse."""
+    drift_power: float
+    """Power of the tones that takes the best such drift back; 1 = none."""
+    drift_offset: float
+    """How far the candidate meets the veil from where the input does, in percent of white."""
     chroma: float
     """Colourfulness against the input's; 1 = kept."""
     tint: float
@@ -71,13 +75,16 @@ def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
     gain, at_black = _line(x, y)
     places = cut_to_places(before, after)
     hue, known = hue_turn(places, _LUMA)
+    drift = explain(*_least_covered(fine_before, fine_after))
     return ToneDrift(
         gain=gain,
         at_black=100 * at_black,
         at_white=100 * (at_black + (gain - 1) * BRIGHT_GREY),
         at_veil=100 * change_at_veil(places, _LUMA),
         gamma=gamma(before @ _LUMA, after @ _LUMA),
-        drift=unexplained(*_least_covered(fine_before, fine_after)),
+        drift=drift.unexplained,
+        drift_power=drift.power,
+        drift_offset=100 * drift.offset,
         chroma=_growth(_colourfulness(before), _colourfulness(after)),
         tint=tint(places),
         hue=hue,
