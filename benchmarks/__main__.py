@@ -7,7 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("__init__", "__main__", "contender", "corpus", "limit_choice", "peers", "planted_tables")
+PARTS = (
+    "__init__",
+    "__main__",
+    "contender",
+    "corpus",
+    "good_tones",
+    "limit_choice",
+    "peers",
+    "planted_tables",
+)
 """What other benchmarks are made of."""
 
 OF_PHOTOGRAPHS = ("contamination", "planted_faults")

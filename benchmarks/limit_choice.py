@@ -1,168 +1,238 @@
-"""How the default limits of stage 1 are chosen from measured rows.
+"""How the limits of stage 1 are chosen from measured rows, all by one rule.
 
-What is looked at in a category is set by hand, by what its weather leaves to be seen. Every limit
-of a category then leaves the same share of that category's good targets outside: the largest share
-for which all its limits together refuse no more than `ALARMS` of them. No limit is tighter than
-what nobody sees; one that finds nothing beside the others is left out.
+The tones of good targets are described first. Then one budget of refused good targets is divided
+over all limits of all categories: time and again that limit is tightened which finds most faults
+more for the good targets that it refuses more, by the tail of their values. The budget is the
+largest that refuses no more than `ALARMS` of the good targets of photographs left out, five-fold.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ggt_hf.records import DEGRADATIONS
+from benchmarks.good_tones import describe, values_of, with_tone, written
+from benchmarks.planted_tables import shows
+from ggt_hf.quality.joint import TONE, Joint
+from ggt_hf.quality.planting import GEOMETRIC, TONAL
+from ggt_hf.records import DEGRADATIONS, Degradation
 
 Row = dict[str, Any]
 Marks = NDArray[np.bool_]
 
 ALARMS = 0.02
 """Share of the good targets that may be refused."""
-TAILS = (0.04, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.0025, 0.0)
-"""Shares of good targets outside of one limit that are tried, the largest first."""
-MARGIN = 1.2
-"""How much farther from the median a limit is placed than that: other photographs differ more."""
-LEAST_GAIN = 0.004
-"""Share of the faults that a limit must find beside all others."""
+BUDGETS = (0.04, 0.03, 0.025, 0.02, 0.017, 0.014, 0.012, 0.01, 0.008, 0.006, 0.004, 0.002)
+"""Shares, summed over the tails, that are tried, the largest first."""
+TAILS = tuple(0.05 * 0.75**step for step in reversed(range(30)))
+"""Shares of good targets outside of one limit that are tried, the smallest first."""
+FOLDS = 5
 
-EVERYWHERE = {
-    "shift": "max",
-    "scale": "max",
-    "rotation": "max",
-    "warp": "max",
-    "sharpness_gain": "max",
-}
-"""Scores that mean something in any category -> their sides."""
+_TAIL = 0.1
+"""Share of the values that make a tail, which thins out exponentially."""
+_LEAST_GAIN = 2
+"""Faults of a category that a limit must find beside all others."""
 
-WHERE_IT_SHOWS = {
-    "mixed": {
-        "at_black": "min max",
-        "at_white": "min max",
-        "gamma": "min max",
-        "hue": "max",
-        "tint": "max",
-        "least_lost": "min",
-        "least_gained": "min",
-    },
-    "rain": {"drift": "max", "at_veil": "min max", "hue": "max", "tint": "max"},
-    "haze": {"drift": "max", "at_veil": "max", "hue": "max", "tint": "max", "least_lost": "min"},
-    "snow": {"drift": "max", "at_veil": "min max", "hue": "max", "tint": "max"},
-    "low_light": {"gamma": "min max", "hue": "max", "tint": "max"},
-    "old_photo": {"at_veil": "min max", "at_black": "max", "hue": "max", "tint": "max"},
+EVERYWHERE = ("shift", "scale", "rotation", "warp", "sharpness_gain", "psnr_to_input", TONE)
+"""Scores that mean something in any category; each has a most."""
+
+WHERE_IT_SHOWS: Mapping[Degradation, Sequence[str]] = {
+    "low_light": ("tint",),
+    "old_photo": ("tint",),
 }
-"""Category -> scores of tone and content that its inputs still show -> their sides."""
+"""Category -> what else is limited there."""
 
 GUARDS = {"contrast": 4.0, "brightness": 5.0, "structure": 0.05, "text_kept": 0.85}
 """Least values that are set by hand: far from any good target, and reached by plain failures."""
 
-UNSEEN = {
-    ("shift", "max"): 0.6,
-    ("scale", "max"): 0.25,
-    ("rotation", "max"): 0.1,
-    ("warp", "max"): 0.55,
-    ("gamma", "min"): 0.91,
-    ("gamma", "max"): 1.1,
-    ("drift", "max"): 0.03,
-    ("at_black", "min"): -3.0,
-    ("at_black", "max"): 4.0,
-    ("at_white", "min"): -6.0,
-    ("at_white", "max"): 6.0,
-    ("at_veil", "min"): -9.0,
-    ("at_veil", "max"): 9.0,
-    ("tint", "max"): 0.35,
-    ("hue", "max"): 8.0,
-}
+UNSEEN = {"shift": 0.6, "scale": 0.25, "rotation": 0.1, "warp": 0.5, "tint": 0.35}
 """What nobody sees is no fault: no limit is tighter, however still the simulator keeps."""
 
 
 class Limit(NamedTuple):
-    """One end of what a score may be."""
+    """The most that a score may be in a category."""
 
+    category: Degradation
     score: str
-    side: str
-    bound: float
+    most: float
+    tail: float
+    """Share of the category's good targets that lie outside."""
 
     def broken_by(self, rows: Sequence[Row]) -> Marks:
         """Say which rows lie outside; a score that was not measured breaks nothing."""
-        sign = 1 if self.side == "max" else -1
-        values = np.array([row["scores"].get(self.score, math.nan) for row in rows])
-        return np.asarray(sign * values > sign * self.bound)
+        return np.asarray(values_of(rows, self.score) > self.most)
+
+
+class Parts(NamedTuple):
+    """The rows of one category."""
+
+    good: list[Row]
+    bad: list[Row]
 
 
 def chosen_limits(rows: Sequence[Row]) -> str:
     """Return the limits as the lines of a thresholds file, and what they come to."""
-    chosen, lines, refused, found = {}, [], [], []
-    for category in DEGRADATIONS:
-        good, bad = _split([row for row in rows if row["category"] == category])
-        chosen[category], tail = _fitted(category, good, bad)
-        alarms, caught = (_any(chosen[category], part) for part in (good, bad))
-        refused.append(alarms)
-        found.append(caught)
+    lines = ["# budget | refused, geometric and tonal found on photographs left out"]
+    kept = BUDGETS[-1]
+    for budget in reversed(BUDGETS):
+        refused, geometric, tonal = _tried_apart(rows, budget)
+        lines.append(f"# {budget:.1%} | {refused:.2%}, {geometric:.1%}, {tonal:.1%}")
+        if refused <= ALARMS:
+            kept = budget
+    joints, limits = _chosen(rows, kept)
+    lines.append(f"# chosen with {kept:.1%}:")
+    for category, (good, bad) in _split(rows, joints).items():
+        alarms, caught = (_refused(limits, category, part) for part in (good, bad))
         lines.append(
-            f"# {category}: {tail:.2%} outside of each, {alarms.mean():.1%} of {len(good)} good"
-            f" targets refused, {caught.mean():.1%} of faults found"
+            f"# {category}: {alarms.mean():.1%} of {len(good)} good targets refused,"
+            f" {caught.mean():.1%} of {len(bad)} faults found"
         )
-    shares = np.concatenate(refused).mean(), np.concatenate(found).mean()
-    lines.append(f"# in all: {shares[0]:.1%} refused, {shares[1]:.1%} found")
     guards = [f"  {score}:\n    min: {least:g}" for score, least in GUARDS.items()]
-    return "\n".join([*lines, *guards, *_written(chosen)])
+    return "\n".join([*lines, "limits:", *guards, *_written(limits), *written(joints)])
 
 
-def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    good = [row for row in rows if row["kind"].startswith("good")]
-    return good, [row for row in rows if not row["kind"].startswith("good")]
+def _tried_apart(rows: Sequence[Row], budget: float) -> tuple[float, float, float]:
+    """Return what is refused, and found of both kinds, on photographs that chose nothing."""
+    names = sorted({row["name"] for row in rows})
+    np.random.default_rng(0).shuffle(names)
+    refused: list[bool] = []
+    geometric: list[bool] = []
+    tonal: list[bool] = []
+    for fold in range(FOLDS):
+        apart = set(names[fold::FOLDS])
+        joints, limits = _chosen([row for row in rows if row["name"] not in apart], budget)
+        tried = _split([row for row in rows if row["name"] in apart], joints)
+        for category, (good, bad) in tried.items():
+            refused += list(_refused(limits, category, good))
+            for row, found in zip(bad, _refused(limits, category, bad), strict=True):
+                if row["kind"] in GEOMETRIC:
+                    geometric.append(found)
+                elif row["kind"] in TONAL and shows(row):
+                    tonal.append(found)
+    return float(np.mean(refused)), float(np.mean(geometric)), float(np.mean(tonal))
 
 
-def _fitted(category: str, good: Sequence[Row], bad: Sequence[Row]) -> tuple[list[Limit], float]:
-    """Return the tightest limits that refuse few enough good targets, and their tail."""
-    table = {**EVERYWHERE, **WHERE_IT_SHOWS[category]}
-    known = {score for row in good for score in row["scores"]}
-    ends = [(score, side) for score in table if score in known for side in table[score].split()]
-    likeness = [_unchanged(good, bad)] if any(row["kind"] == "unchanged" for row in bad) else []
-    for tail in TAILS:
-        limits = _useful([*likeness, *(_placed(*end, tail, good) for end in ends)], bad)
-        if _any(limits, good).mean() <= ALARMS or tail == TAILS[-1]:
-            return limits, tail
-    raise AssertionError("the last tail is always taken")
+def _chosen(rows: Sequence[Row], budget: float) -> tuple[dict[Degradation, Joint], list[Limit]]:
+    """Describe the tones, then divide the budget, a mean over the categories, over the limits."""
+    joints = {name: describe(name, good) for name, (good, _) in _split(rows, {}).items()}
+    parts = _split(rows, joints)
+    offers = [
+        Offer(choices, parts[category].bad)
+        for category in DEGRADATIONS
+        for choices in _choices(category, parts[category].good)
+    ]
+    _tighten(offers, budget * len(DEGRADATIONS))
+    limits: list[Limit] = []
+    for category in DEGRADATIONS:
+        here = [offer.limit for offer in offers if offer.limit.category == category]
+        limits += _useful(here, parts[category].bad)
+    return joints, limits
 
 
-def _placed(score: str, side: str, tail: float, good: Sequence[Row]) -> Limit:
-    """Place a limit so that a tail of the good targets lies outside."""
-    sign = 1 if side == "max" else -1
-    values = sign * np.array([row["scores"][score] for row in good if score in row["scores"]])
-    middle = float(np.median(values))
-    end = middle + MARGIN * float(np.quantile(values, 1 - tail, method="higher") - middle)
-    unseen = UNSEEN.get((score, side), -math.inf * sign)
-    return Limit(score, side, sign * _outward(max(end, sign * unseen)))
+def _split(rows: Sequence[Row], joints: Mapping[Degradation, Joint]) -> dict[Degradation, Parts]:
+    """Return the rows by category, with their scores `tone` where the tones are described."""
+    split = {}
+    for category in DEGRADATIONS:
+        here = [row for row in rows if row["category"] == category]
+        if category in joints:
+            here = [with_tone(row, joints[category]) for row in here]
+        good = [row for row in here if row["kind"].startswith("good")]
+        split[category] = Parts(good, [r for r in here if not r["kind"].startswith("good")])
+    return split
 
 
-def _useful(limits: list[Limit], bad: Sequence[Row]) -> list[Limit]:
+def _choices(category: Degradation, good: Sequence[Row]) -> Iterator[list[Limit]]:
+    """Yield the limits to choose from, score by score, the loosest first."""
+    for score in (*EVERYWHERE, *WHERE_IT_SHOWS.get(category, ())):
+        values = values_of(good, score)
+        tail = Tail.of(values[np.isfinite(values)])
+        ends = [_outward(max(tail.end(share), UNSEEN.get(score, -math.inf))) for share in TAILS]
+        yield [Limit(category, score, end, tail.outside(end)) for end in dict.fromkeys(ends)]
+
+
+class Tail(NamedTuple):
+    """The far tenth of some values, smoothed: single photographs must not place a limit."""
+
+    start: float
+    scale: float
+    """How far the values beyond `start` lie beyond it, mean."""
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Tail:
+        """Fit the tail of some values."""
+        start = float(np.quantile(values, 1 - _TAIL))
+        over = values[values > start] - start
+        return cls(start, float(over.mean()) if len(over) else 1e-6)
+
+    def end(self, share: float) -> float:
+        """Return the value that a share of all exceeds."""
+        return self.start + self.scale * math.log(_TAIL / share)
+
+    def outside(self, value: float) -> float:
+        """Return the share of all that exceeds a value."""
+        return _TAIL * math.exp(-max(0.0, value - self.start) / self.scale)
+
+
+class Offer:
+    """The limits of one score to choose from, what each finds, and the one taken so far."""
+
+    def __init__(self, choices: Sequence[Limit], bad: Sequence[Row]) -> None:
+        self.choices = choices
+        self.found = [limit.broken_by(bad) for limit in choices]
+        self.at = 0
+
+    @property
+    def limit(self) -> Limit:
+        """The limit taken so far."""
+        return self.choices[self.at]
+
+
+def _tighten(offers: Sequence[Offer], budget: float) -> None:
+    """Tighten limits until the tails outside of all of them come to the budget."""
+    counts = {
+        category: np.sum([o.found[0] for o in offers if o.limit.category == category], axis=0)
+        for category in DEGRADATIONS
+    }
+    spent = sum(offer.limit.tail for offer in offers)
+    while True:
+        best, most = None, 0.0
+        for offer in offers:
+            unfound = counts[offer.limit.category] == 0
+            for at in range(offer.at + 1, len(offer.choices)):
+                cost = offer.choices[at].tail - offer.limit.tail
+                worth = np.count_nonzero(offer.found[at] & unfound) / max(cost, 1e-9)
+                if spent + cost <= budget and worth > most:
+                    best, most = (offer, at), worth
+        if best is None:
+            return
+        offer, at = best
+        spent += offer.choices[at].tail - offer.limit.tail
+        counts[offer.limit.category] += offer.found[at] & ~offer.found[offer.at]
+        offer.at = at
+
+
+def _useful(limits: Sequence[Limit], bad: Sequence[Row]) -> list[Limit]:
     """Leave out, one by one, what finds least beside the others."""
     found = {limit: limit.broken_by(bad) for limit in limits}
-    while True:
+    while found:
         counts = np.sum(list(found.values()), axis=0)
         alone = {limit: int((marks & (counts == 1)).sum()) for limit, marks in found.items()}
         least = min(alone, key=lambda limit: alone[limit])
-        if alone[least] >= LEAST_GAIN * len(bad):
-            return list(found)
+        if alone[least] >= _LEAST_GAIN:
+            break
         del found[least]
+    return list(found)
 
 
-def _unchanged(good: Sequence[Row], bad: Sequence[Row]) -> Limit:
-    """Place the limit of likeness half-way between good targets and inputs given back."""
-    score = "psnr_to_input"
-    least = min(row["scores"][score] for row in bad if row["kind"] == "unchanged")
-    most = max(row["scores"][score] for row in good)
-    return Limit(score, "max", _outward((least + most) / 2))
-
-
-def _any(limits: Sequence[Limit], rows: Sequence[Row]) -> Marks:
-    guards = [Limit(score, "min", least) for score, least in GUARDS.items()]
-    return np.any([limit.broken_by(rows) for limit in (*limits, *guards)], axis=0)
+def _refused(limits: Sequence[Limit], category: Degradation, rows: Sequence[Row]) -> Marks:
+    """Say which rows of a category any limit refuses, those set by hand among them."""
+    over = [limit.broken_by(rows) for limit in limits if limit.category == category]
+    under = [values_of(rows, score) < least for score, least in GUARDS.items()]
+    return np.any([*over, *under], axis=0)
 
 
 def _outward(value: float) -> float:
@@ -173,19 +243,9 @@ def _outward(value: float) -> float:
     return round(math.ceil(value / step) * step, 6)
 
 
-def _written(chosen: Mapping[str, Sequence[Limit]]) -> list[str]:
-    """Write the limits as YAML, score by score."""
-    scores = dict.fromkeys(limit.score for limits in chosen.values() for limit in limits)
-    lines = []
-    for score in scores:
-        lines.append(f"  {score}:")
-        for side in ("min", "max"):
-            bounds = {
-                category: limit.bound
-                for category, limits in chosen.items()
-                for limit in limits
-                if (limit.score, limit.side) == (score, side)
-            }
-            words = ", ".join(f"{category}: {bound:g}" for category, bound in bounds.items())
-            lines += [f"    {side}: {{{words}}}"] if bounds else []
-    return lines
+def _written(limits: Sequence[Limit]) -> Iterator[str]:
+    """Yield the limits as YAML, score by score."""
+    for score in dict.fromkeys(limit.score for limit in limits):
+        yield f"  {score}:"
+        of_score = [limit for limit in limits if limit.score == score]
+        yield f"    max: {{{', '.join(f'{limit.category}: {limit.most:g}' for limit in of_score)}}}"

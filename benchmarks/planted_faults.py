@@ -1,13 +1,13 @@
 """What quality control finds: planted faults found, and good targets refused.
 
-    python -m benchmarks.planted_faults CHOOSING --choose --draws 4    # the limits
+    python -m benchmarks.planted_faults CHOOSING --choose --goods 2    # the limits
     python -m benchmarks.planted_faults MEASURING --tiles --apart-from CHOOSING    # the tables
 
 Each is a folder of clean photographs; --apart-from makes sure that none is in both. Of each, the
 middle square is cut (with --tiles every square that fits, too) and degraded in the six categories.
 The photograph itself is the good target, and once more "redrawn": denoised, re-encoded, moved by
-up to a quarter of a pixel, its tone off by up to 4 %, as a good editor's output is. A faulty one
-has one fault of `ggt_hf.quality.planting`. With --draws there are several inputs of each category.
+up to a quarter of a pixel, its tone off by up to 4 %, as a good editor's output is; with --goods of
+several inputs, degraded by other draws. A faulty one has one fault of `ggt_hf.quality.planting`.
 Measuring goes on from --scores where it was stopped.
 """
 
@@ -43,8 +43,6 @@ from ggt_hf.records import DEGRADATIONS
 
 Row = dict[str, Any]
 """photo (number of the square), name, category, kind (a fault, or ``good...``), size, scores."""
-MakeRow = Callable[[str, float, int, Picture, Picture], Row]
-"""Takes kind, size, number of the category, input and candidate."""
 
 
 class Square(NamedTuple):
@@ -61,8 +59,8 @@ class Square(NamedTuple):
     """Whether stage 2 sees it too."""
     tone: bool
     """Whether tones alone are planted and measured, which is ten times as fast."""
-    draws: int
-    """Inputs of each category, each with good and faulty targets of its own."""
+    goods: int
+    """Inputs of each category that good targets are measured against."""
 
 
 def main() -> None:
@@ -74,7 +72,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="squares at most, drawn at random")
     parser.add_argument("--skip", type=int, default=0, help="squares left out of the tables")
     parser.add_argument("--tone", action="store_true", help="plant and measure tones alone")
-    parser.add_argument("--draws", type=int, default=1, help="inputs of each category")
+    parser.add_argument("--goods", type=int, default=1, help="inputs a category with good targets")
     parser.add_argument("--text", type=int, default=40, help="squares whose text is read")
     parser.add_argument("--judge", type=int, default=0, help="squares that stage 2 sees")
     parser.add_argument("--workers", type=int, default=2)
@@ -141,7 +139,7 @@ def squares(args: argparse.Namespace) -> list[Square]:
             with_text=_chosen(place, args.text, len(cut)),
             judged=_chosen(place, args.judge, len(cut)),
             tone=args.tone,
-            draws=args.draws,
+            goods=args.goods,
         )
         for place, number in enumerate(order[: args.limit])
     ]
@@ -180,42 +178,34 @@ def rows_of(square: Square) -> list[Row]:
     """Measure every good and faulty candidate of one square.
 
     Each geometric and tonal fault is planted into the targets of three categories, the others
-    into that of one; which, turns with the number of the square and with the draw.
+    into that of one; which, turns with the number of the square.
     """
     cv2.setNumThreads(1)
     number, gt = square.number, square.gt
+    seeds = [1000 * at + number for at in range(len(DEGRADATIONS))]
+    lqs = [degrade(gt, name, seed=seed).lq for name, seed in zip(DEGRADATIONS, seeds, strict=True)]
     row = _measurer(square)
     rng = np.random.default_rng(number)
     rows = []
-    for draw in range(square.draws):
-        lqs = [
-            degrade(gt, name, seed=1000 * at + number + 100_000 * draw).lq
-            for at, name in enumerate(DEGRADATIONS)
-        ]
+    for turn in range(square.goods):
         for at, lq in enumerate(lqs):
+            if turn:
+                lq = degrade(gt, DEGRADATIONS[at], seed=seeds[at] + 100_000 * turn).lq
             rows.append(row("good", 0, at, lq, gt))
             rows.append(row("good, redrawn", 0, at, lq, redrawn(gt, rng)))
-        rows += _faulty(square, draw, lqs, row)
+    for turn, kind in enumerate(FAULT_KINDS):
+        if (kind == "text_altered" and not square.with_text) or (square.tone and kind not in TONAL):
+            continue
+        for step in (0, 2, 4) if kind in GEOMETRIC + TONAL else (0,):
+            at = (number + turn + step) % 6
+            planted = plant(kind, lqs[at], gt, square.other, seed=6 * number + at)
+            rows.append(row(kind, planted.size, at, planted.lq, planted.gt))
+            if kind == "text_altered":
+                rows.append(row("good, with a sign", 0, at, *signed(lqs[at], gt, number)))
     return rows
 
 
-def _faulty(square: Square, draw: int, lqs: Sequence[Picture], row: MakeRow) -> Iterator[Row]:
-    number, gt = square.number, square.gt
-    for turn, kind in enumerate(FAULT_KINDS):
-        if (square.tone and kind not in TONAL) or (
-            kind == "text_altered" and (draw or not square.with_text)
-        ):
-            continue
-        for step in (0, 2, 4) if kind in GEOMETRIC + TONAL else (0,):
-            at = (number + turn + step + draw) % 6
-            seed = 6 * number + at + 10_000 * draw
-            planted = plant(kind, lqs[at], gt, square.other, seed=seed)
-            yield row(kind, planted.size, at, planted.lq, planted.gt)
-            if kind == "text_altered":
-                yield row("good, with a sign", 0, at, *signed(lqs[at], gt, number))
-
-
-def _measurer(square: Square) -> MakeRow:
+def _measurer(square: Square) -> Callable[[str, float, int, Picture, Picture], Row]:
     judge = open_judge("rules", cache=None) if square.judged else None
 
     def row(kind: str, size: float, at: int, lq: Picture, candidate: Picture) -> Row:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ggt_hf.errors import MissingExtraError, UsageError
+from ggt_hf.quality.joint import TONE
 from ggt_hf.quality.scores import SCORES
 from ggt_hf.quality.thresholds import Limit, Thresholds, default_thresholds
 from ggt_hf.records import DEGRADATIONS, Check, Degradation
@@ -62,8 +63,10 @@ def gate(
     from ggt_hf.quality.measuring import measure
 
     measured = measure(lq, gt, read_text=read_text)
-    scores = {**(extra_scores or {}), **measured.scores}
-    faults = [_words(limit, scores[limit.score]) for limit in broken(scores, degradation, limits)]
+    scores = joined({**(extra_scores or {}), **measured.scores}, degradation, limits)
+    faults = [
+        _words(limit, scores, degradation, limits) for limit in _over(scores, degradation, limits)
+    ]
     remarks = list(measured.left_out)
     opening = "; ".join(faults) if faults else "every measure is within its limits"
     return Check(
@@ -79,6 +82,21 @@ def broken(
     scores: Mapping[str, float], degradation: Degradation, thresholds: Thresholds
 ) -> list[Limit]:
     """Return the limits that `scores` break; a score that was not measured breaks none."""
+    return _over(joined(scores, degradation, thresholds), degradation, thresholds)
+
+
+def joined(
+    scores: Mapping[str, float], degradation: Degradation, thresholds: Thresholds
+) -> dict[str, float]:
+    """Return the scores and, where it can be counted, the one that is made of several."""
+    joint = thresholds.tone.get(degradation)
+    distance = joint.distance(scores) if joint else None
+    return {**scores, TONE: distance.value} if distance else dict(scores)
+
+
+def _over(
+    scores: Mapping[str, float], degradation: Degradation, thresholds: Thresholds
+) -> list[Limit]:
     return [
         limit
         for limit in thresholds.limits[degradation]
@@ -86,12 +104,21 @@ def broken(
     ]
 
 
-def _words(limit: Limit, value: float) -> str:
-    kind = SCORES[limit.score]
+def _words(
+    limit: Limit, scores: Mapping[str, float], degradation: Degradation, thresholds: Thresholds
+) -> str:
+    kind, value = SCORES[limit.score], scores[limit.score]
     under = value < limit.low
     word, bound = (kind.low, limit.low) if under else (kind.high, limit.high)
     side = "least" if under else "most"
-    return f"{word} ({limit.score} {value:.3g}{kind.unit}, at {side} {bound:.3g}{kind.unit})"
+    compared = f"{limit.score} {value:.3g}{kind.unit}, at {side} {bound:.3g}{kind.unit}"
+    distance = thresholds.tone[degradation].distance(scores) if limit.score == TONE else None
+    if distance:
+        score, usual = distance.furthest.score, distance.furthest.usual
+        part = SCORES[score]
+        word = (part.low if scores[score] < usual else part.high) or word
+        compared = f"{score} {scores[score]:.3g}{part.unit}, usually {usual:.3g}; {compared}"
+    return f"{word} ({compared})"
 
 
 def _unfit(lq: NDArray[np.uint8], gt: NDArray[np.uint8]) -> str:

@@ -96,6 +96,12 @@ SCORES: dict[str, ScoreKind] = {
     "chroma": ScoreKind(
         "colourfulness against the input's; 1 = kept", "", "its colours are lost", "it is gaudy"
     ),
+    "tone": ScoreKind(
+        "how far the scores of tone lie, all together, from those of good targets",
+        " deviations",
+        "",
+        "its tones fit no good target",
+    ),
     "darkest": ScoreKind(
         "what is darkest near any place, 1st percentile", " levels", _DARK, "its blacks are lifted"
     ),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ggt_hf.errors import UsageError
+from ggt_hf.quality.joint import TONE, Joint, Part
 from ggt_hf.quality.scores import SCORES
 from ggt_hf.records import DEGRADATIONS, Degradation
 
@@ -20,6 +21,7 @@ FORMAT = 1
 """Version of the file's format."""
 
 _ENDS = ("min", "max")
+_KEYS = ("format", "name", "limits", "judge")
 _HINT = "See ggt_hf/quality/thresholds.yaml for one that is right."
 
 
@@ -67,6 +69,8 @@ class Thresholds:
     """What stage 1 calls them: the file's name for itself and the start of its limits' sha256."""
     limits: Mapping[Degradation, tuple[Limit, ...]]
     """Category -> the limits of stage 1, in the order of the file."""
+    tone: Mapping[Degradation, Joint]
+    """Category -> the tones of its good targets, from which the score `tone` counts."""
     judge: JudgeLimits
     """The limits of stage 2."""
 
@@ -103,8 +107,8 @@ def parse_thresholds(data: bytes, source: str) -> Thresholds:
         content = yaml.safe_load(data)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise _wrong(source, f"it is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or set(content) != {"format", "name", "limits", "judge"}:
-        raise _wrong(source, "it must hold exactly format, name, limits and judge")
+    if not isinstance(content, dict) or set(content) - {TONE} != set(_KEYS):
+        raise _wrong(source, "it must hold exactly format, name, limits and judge, and may tone")
     if content["format"] != FORMAT:
         raise _wrong(source, f"its format is {content['format']!r}, this version reads {FORMAT}")
     if not isinstance(content["name"], str) or not content["name"]:
@@ -112,11 +116,17 @@ def parse_thresholds(data: bytes, source: str) -> Thresholds:
     if not isinstance(content["limits"], dict):
         raise _wrong(source, "limits is no mapping from scores to their limits")
     rules = {name: _rule(name, rule, source) for name, rule in content["limits"].items()}
+    tone = _tone(content.get(TONE, {}), source)
+    for category in rules.get(TONE, {}).get("max", {}):
+        if category not in tone:
+            raise _wrong(source, f"tone is limited for {category}, whose tones it does not hold")
     # Of the rules alone: neither a comment nor the limits of stage 2 change what stage 1 decides.
-    digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:8]
+    decisive = [rules, content.get(TONE)] if tone else rules
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
     return Thresholds(
         name=f"{content['name']}@{digest}",
         limits={category: _limits(rules, category) for category in DEGRADATIONS},
+        tone=tone,
         judge=_judge(content["judge"], source),
     )
 
@@ -130,6 +140,28 @@ def _judge(rule: object, source: str) -> JudgeLimits:
         return JudgeLimits(**numbers)
     except UsageError as error:
         raise _wrong(source, error.message.rstrip(".")) from error
+
+
+def _tone(content: object, source: str) -> dict[Degradation, Joint]:
+    if not isinstance(content, dict) or not set(content) <= set(DEGRADATIONS):
+        raise _wrong(source, f"tone may hold {', '.join(DEGRADATIONS)} alone")
+    return {category: _joint(category, parts, source) for category, parts in content.items()}
+
+
+def _joint(category: Degradation, content: object, source: str) -> Joint:
+    name = f"{TONE}.{category}"
+    if not isinstance(content, dict) or not set(content) <= set(SCORES) - {TONE}:
+        raise _wrong(source, f"{name} is no mapping from scores to their usual values")
+    parts = []
+    for score, row in content.items():
+        if not isinstance(row, list) or len(row) < 2:
+            raise _wrong(source, f"{name}.{score} must hold a usual value and a spread at least")
+        usual, spread, *rest = (_number(f"{name}.{score}", value, source) for value in row)
+        parts.append(Part(score, usual, spread, tuple(rest)))
+    try:
+        return Joint(parts=tuple(parts))
+    except UsageError as error:
+        raise _wrong(source, f"{name}: {error.message.rstrip('.')}") from error
 
 
 Rule = dict[str, dict[str, float]]
