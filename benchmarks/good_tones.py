@@ -18,7 +18,17 @@ from ggt_hf.records import Degradation
 
 Row = dict[str, Any]
 
-_THROUGH_AIR = ("drift", "drift_power", "drift_offset", "at_veil", "tint", "hue")
+_THROUGH_AIR = (
+    "drift",
+    "drift_power",
+    "drift_offset",
+    "at_veil",
+    "tint",
+    "hue",
+    "chroma",
+    "crushed",
+    "blown",
+)
 MADE_OF: Mapping[Degradation, Sequence[str]] = {
     "mixed": ("gamma", "at_black", "at_white", "tint", "hue"),
     "rain": _THROUGH_AIR,

@@ -26,14 +26,34 @@ Marks = NDArray[np.bool_]
 
 ALARMS = 0.02
 """Share of the good targets that may be refused."""
-BUDGETS = (0.04, 0.03, 0.025, 0.02, 0.017, 0.014, 0.012, 0.01, 0.008, 0.006, 0.004, 0.002)
-"""Shares, summed over the tails, that are tried, the largest first."""
+BUDGETS = (
+    0.003,
+    0.005,
+    0.007,
+    0.009,
+    0.011,
+    0.012,
+    0.013,
+    0.014,
+    0.015,
+    0.016,
+    0.02,
+    0.025,
+    0.03,
+    0.035,
+)
+"""Shares, summed over the tails, that are tried."""
 TAILS = tuple(0.05 * 0.75**step for step in reversed(range(30)))
 """Shares of good targets outside of one limit that are tried, the smallest first."""
 FOLDS = 5
 
-_TAIL = 0.1
-"""Share of the values that make a tail, which thins out exponentially."""
+LATER = ("object_removed", "object_inserted", "over_smoothed", "over_sharpened", "text_altered")
+"""Faults that judge and reviewer are for."""
+WORTH, WORTH_HIDDEN, WORTH_LATER = 1.0, 0.5, 0.2
+"""What finding one fault counts: most, a tone that the input hides, and one of `LATER`."""
+
+_TAIL, _HEAVY = 0.1, 0.25
+"""Share of the values that make a tail, and the shape of the Pareto distribution it follows."""
 _LEAST_GAIN = 2
 """Faults of a category that a limit must find beside all others."""
 
@@ -77,8 +97,8 @@ class Parts(NamedTuple):
 def chosen_limits(rows: Sequence[Row]) -> str:
     """Return the limits as the lines of a thresholds file, and what they come to."""
     lines = ["# budget | refused, geometric and tonal found on photographs left out"]
-    kept = BUDGETS[-1]
-    for budget in reversed(BUDGETS):
+    kept = BUDGETS[0]
+    for budget in BUDGETS:
         refused, geometric, tonal = _tried_apart(rows, budget)
         lines.append(f"# {budget:.1%} | {refused:.2%}, {geometric:.1%}, {tonal:.1%}")
         if refused <= ALARMS:
@@ -159,22 +179,22 @@ class Tail(NamedTuple):
 
     start: float
     scale: float
-    """How far the values beyond `start` lie beyond it, mean."""
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Tail:
         """Fit the tail of some values."""
         start = float(np.quantile(values, 1 - _TAIL))
         over = values[values > start] - start
-        return cls(start, float(over.mean()) if len(over) else 1e-6)
+        return cls(start, (1 - _HEAVY) * float(over.mean()) if len(over) else 1e-6)
 
     def end(self, share: float) -> float:
         """Return the value that a share of all exceeds."""
-        return self.start + self.scale * math.log(_TAIL / share)
+        return self.start + self.scale / _HEAVY * ((share / _TAIL) ** -_HEAVY - 1)
 
     def outside(self, value: float) -> float:
         """Return the share of all that exceeds a value."""
-        return _TAIL * math.exp(-max(0.0, value - self.start) / self.scale)
+        away = max(0.0, value - self.start) / self.scale
+        return float(_TAIL * (1 + _HEAVY * away) ** (-1 / _HEAVY))
 
 
 class Offer:
@@ -183,12 +203,19 @@ class Offer:
     def __init__(self, choices: Sequence[Limit], bad: Sequence[Row]) -> None:
         self.choices = choices
         self.found = [limit.broken_by(bad) for limit in choices]
+        self.worth = np.array([_worth(row) for row in bad])
         self.at = 0
 
     @property
     def limit(self) -> Limit:
         """The limit taken so far."""
         return self.choices[self.at]
+
+
+def _worth(row: Row) -> float:
+    if row["kind"] in LATER:
+        return WORTH_LATER
+    return WORTH if shows(row) else WORTH_HIDDEN
 
 
 def _tighten(offers: Sequence[Offer], budget: float) -> None:
@@ -201,12 +228,12 @@ def _tighten(offers: Sequence[Offer], budget: float) -> None:
     while True:
         best, most = None, 0.0
         for offer in offers:
-            unfound = counts[offer.limit.category] == 0
+            worth = offer.worth * (counts[offer.limit.category] == 0)
             for at in range(offer.at + 1, len(offer.choices)):
                 cost = offer.choices[at].tail - offer.limit.tail
-                worth = np.count_nonzero(offer.found[at] & unfound) / max(cost, 1e-9)
-                if spent + cost <= budget and worth > most:
-                    best, most = (offer, at), worth
+                gain = float(worth @ offer.found[at]) / max(cost, 1e-9)
+                if spent + cost <= budget and gain > most:
+                    best, most = (offer, at), gain
         if best is None:
             return
         offer, at = best
