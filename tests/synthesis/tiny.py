@@ -5,7 +5,6 @@ The classes are the very ones that the large models load; only widths and depths
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,10 +14,16 @@ import diffusers
 import pytest
 import torch
 import transformers
-from tokenizers import pre_tokenizers
 
 from ggt_hf.synthesis.editors.families import FAMILIES
 from ggt_hf.synthesis.editors.grid import Buckets, FixedArea, SizeRule
+from tests.synthesis.tiny_encoders import (
+    clip,
+    qwen3,
+    qwen_tokenizer,
+    qwen_vl,
+    t5,
+)
 
 SIDE = 128
 """Of a small square canvas, in pixels."""
@@ -30,116 +35,10 @@ SMALL: dict[str, SizeRule] = {
 }
 """The rules of families that work on one megapixel whatever they get, scaled down."""
 
-_QWEN_WORDS = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-_QWEN_WORDS += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
-_CHAT = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }} "
-    "{{ m['content'] if m['content'] is string else m['content'][0]['text'] }}<|im_end|>"
-    "{% endfor %}"
-)
-
-
-def _letters() -> list[str]:
-    return sorted(pre_tokenizers.ByteLevel.alphabet())
-
-
-def _qwen_tokenizer(*, chat: bool = False) -> Any:
-    vocabulary = {word: index for index, word in enumerate([*_letters(), "<|endoftext|>"])}
-    tokenizer = transformers.Qwen2Tokenizer(vocab=vocabulary, merges=[])
-    tokenizer.add_special_tokens({"additional_special_tokens": _QWEN_WORDS})
-    if chat:
-        tokenizer.chat_template = _CHAT
-    return tokenizer
-
-
-def _clip() -> tuple[Any, Any]:
-    letters = _letters()
-    words = [*letters, *(f"{letter}</w>" for letter in letters)]
-    words += ["<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: index for index, word in enumerate(words)}
-    tokenizer = transformers.CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
-    config = transformers.CLIPTextConfig(
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        hidden_size=32,
-        intermediate_size=37,
-        num_attention_heads=4,
-        num_hidden_layers=1,
-        projection_dim=32,
-        vocab_size=len(tokenizer),
-    )
-    return tokenizer, transformers.CLIPTextModel(config).eval()
-
-
-def _t5() -> tuple[Any, Any]:
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581", -2.0)]
-    pieces += [(letter, -3.0) for letter in string.printable if not letter.isspace()]
-    tokenizer = transformers.T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=64)
-    config = transformers.T5Config(
-        d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4, vocab_size=len(tokenizer),
-        pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
-    )  # fmt: skip
-    return tokenizer, transformers.T5EncoderModel(config).eval()
-
-
-def _qwen3(tokenizer: Any) -> Any:
-    config = transformers.Qwen3Config(
-        hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=2, head_dim=8, vocab_size=len(tokenizer), max_position_embeddings=1024,
-    )  # fmt: skip
-    return transformers.Qwen3ForCausalLM(config).eval()
-
-
-def _qwen_vl(tokenizer: Any) -> tuple[Any, Any]:
-    def ids(word: str) -> int:
-        return int(tokenizer.convert_tokens_to_ids(word))
-
-    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [1, 1, 2]}
-    config = transformers.Qwen2_5_VLConfig(
-        text_config={
-            "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
-            "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(tokenizer),
-            "max_position_embeddings": 4096, "rope_parameters": rope,
-            "bos_token_id": ids("<|endoftext|>"), "eos_token_id": ids("<|im_end|>"),
-            "pad_token_id": ids("<|endoftext|>"),
-        },
-        vision_config={
-            "depth": 2, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
-            "out_hidden_size": 16, "patch_size": 14, "fullatt_block_indexes": [1],
-            "window_size": 112,
-        },
-        image_token_id=ids("<|image_pad|>"), video_token_id=ids("<|video_pad|>"),
-        vision_start_token_id=ids("<|vision_start|>"), vision_end_token_id=ids("<|vision_end|>"),
-    )  # fmt: skip
-    encoder = transformers.Qwen2_5_VLForConditionalGeneration(config).eval()
-    return encoder, QwenProcessor(tokenizer)
-
-
-class QwenProcessor:
-    """What `Qwen2VLProcessor` does for pictures; the original wants torchvision, for videos."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
-        self.images = transformers.Qwen2VLImageProcessorPil(
-            size={"shortest_edge": 28 * 28, "longest_edge": 28 * 28 * 16}
-        )
-
-    def __call__(self, *, text: list[str], images: Any, **options: Any) -> Any:
-        seen = self.images(images=images, return_tensors="pt")
-        tokens = iter((seen["image_grid_thw"].prod(-1) // self.images.merge_size**2).tolist())
-        pad = "<|image_pad|>"
-        filled = []
-        for words in text:
-            head, *rest = words.split(pad)
-            filled.append(head + "".join(pad * next(tokens) + part for part in rest))
-        said = self.tokenizer(filled, padding=True, return_tensors="pt")
-        return transformers.BatchFeature({**said, **seen})
-
 
 def _qwen_edit(class_name: str) -> Any:
-    tokenizer = _qwen_tokenizer()
-    encoder, processor = _qwen_vl(tokenizer)
+    tokenizer = qwen_tokenizer()
+    encoder, processor = qwen_vl(tokenizer)
     channels = 4
     transformer = diffusers.QwenImageTransformer2DModel(
         patch_size=2, in_channels=4 * channels, out_channels=channels, num_layers=1,
@@ -166,8 +65,8 @@ def qwen_image_edit_plus() -> Any:
 
 
 def flux_kontext() -> Any:
-    tokenizer, encoder = _clip()
-    tokenizer_2, encoder_2 = _t5()
+    tokenizer, encoder = clip()
+    tokenizer_2, encoder_2 = t5()
     transformer = diffusers.FluxTransformer2DModel(
         patch_size=1, in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16,
         num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=32,
@@ -202,14 +101,14 @@ def _flux2_parts(width: int) -> dict[str, Any]:
 
 
 def flux2_klein() -> Any:
-    tokenizer = _qwen_tokenizer(chat=True)
+    tokenizer = qwen_tokenizer(chat=True)
     return diffusers.Flux2KleinPipeline(
-        text_encoder=_qwen3(tokenizer), tokenizer=tokenizer, is_distilled=True, **_flux2_parts(16)
+        text_encoder=qwen3(tokenizer), tokenizer=tokenizer, is_distilled=True, **_flux2_parts(16)
     )
 
 
 def flux2() -> Any:
-    tokenizer = _qwen_tokenizer(chat=True)
+    tokenizer = qwen_tokenizer(chat=True)
     config = transformers.Mistral3Config(
         text_config={
             "model_type": "mistral", "hidden_size": 16, "intermediate_size": 16,
@@ -229,7 +128,7 @@ def flux2() -> Any:
 
 def z_image() -> Any:
     """As the model is published: a pipeline of words alone, whose weights edit as well."""
-    tokenizer = _qwen_tokenizer(chat=True)
+    tokenizer = qwen_tokenizer(chat=True)
     transformer = diffusers.ZImageTransformer2DModel(
         in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2,
         cap_feat_dim=16, axes_dims=[8, 4, 4], axes_lens=[1024, 64, 64],
@@ -241,12 +140,12 @@ def z_image() -> Any:
     )  # fmt: skip
     return diffusers.ZImagePipeline(
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(), vae=vae,
-        text_encoder=_qwen3(tokenizer), tokenizer=tokenizer, transformer=transformer,
+        text_encoder=qwen3(tokenizer), tokenizer=tokenizer, transformer=transformer,
     )  # fmt: skip
 
 
 def instruct_pix2pix() -> Any:
-    tokenizer, encoder = _clip()
+    tokenizer, encoder = clip()
     unet = diffusers.UNet2DConditionModel(
         block_out_channels=(8, 16), layers_per_block=1, sample_size=16, in_channels=8,
         out_channels=4, norm_num_groups=4, cross_attention_dim=32, attention_head_dim=4,
@@ -269,7 +168,7 @@ def instruct_pix2pix() -> Any:
 
 
 def instruct_pix2pix_xl() -> Any:
-    tokenizer, encoder = _clip()
+    tokenizer, encoder = clip()
     encoder_2 = transformers.CLIPTextModelWithProjection(encoder.config).eval()
     unet = diffusers.UNet2DConditionModel(
         block_out_channels=(8, 16), layers_per_block=1, sample_size=16, in_channels=8,
