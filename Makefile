@@ -17,8 +17,10 @@ help:  ## Say what each target does
 demo: $(VENV)/demo  ## The whole way of the data on the embedded sample (offline once installed)
 	$(BIN)/ggt demo
 
+# One thread of torch a process: where several processes share the cores, threads that wait for each
+# other take three times the processor time.
 test: $(VENV)/test  ## Run every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 style: $(VENV)/quality  ## Format, and mend what can be mended
 	$(BIN)/ruff format .
@@ -61,8 +63,8 @@ $(VENV)/test: pyproject.toml constraints.txt $(VENV)/torch
 	@touch $(VENV)/base $(VENV)/demo $@
 
 $(VENV)/quality: pyproject.toml constraints.txt $(VENV)/test
-	$(PIP) -e '.[test,quality]'
-	@touch $(VENV)/base $@
+	$(PIP) -e '.[quality]'
+	@touch $@
 
 $(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[docs]'

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ggt_hf.records import DEGRADATIONS, Prompt
 from ggt_hf.synthesis.prompt_file import read_prompts
+from tests.cli.running import ggt
 from tests.halting import killed_after
 from tests.making import encoded, picture
 from tests.vlm.conftest import ChatServer, completion, server
@@ -24,17 +22,6 @@ SEEN = {
     "scene": "A bridge",
     "preserve": {"text": ["OSLO"], "faces": [], "signs": [], "counts": []},
 }
-
-
-def ggt(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ggt_hf", *map(str, arguments)],
-        env=os.environ | env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture

@@ -49,37 +49,42 @@ def train(photos: Path, out: Path, *words: str) -> subprocess.Popen[bytes]:
     return start("train_embedded_restorer.py", photos, out, *SMALL, *words)
 
 
+@pytest.fixture(scope="module")
+def bold(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed run of the first phase: six steps."""
+    out = tmp_path_factory.mktemp("bold") / "run"
+    assert train(photos, out).wait() == 0
+    return out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", [[], ["--settle"]])
 def test_killed_and_resumed_it_ends_with_the_same_weights(
-    photos: Path, tmp_path: Path, phase: list[str]
+    photos: Path, bold: Path, tmp_path: Path, phase: list[str]
 ) -> None:
-    assert train(photos, tmp_path / "undisturbed", *phase).wait() == 0
+    undisturbed = bold
+    if phase:
+        undisturbed = tmp_path / "undisturbed"
+        assert train(photos, undisturbed, *phase).wait() == 0
     # One checkpoint is there, and the next one beside it is not in its place yet.
     script = REPOSITORY / "scripts" / "train_embedded_restorer.py"
     killed_after("torch:save", 2, script, photos, tmp_path / "killed", *SMALL, *phase)
     assert state_of(tmp_path / "killed")["step"] == 2
     assert train(photos, tmp_path / "killed", *phase).wait() == 0
-    states = [
-        torch.load(tmp_path / run / "checkpoint.pt", weights_only=True)
-        for run in ("undisturbed", "killed")
-    ]
+    runs = (undisturbed, tmp_path / "killed")
+    states = [state_of(run) for run in runs]
     for part in ("restorer", "average", "judge"):
         for name, weights in states[0][part].items():
             assert torch.equal(weights, states[1][part][name]), name
-    written = [
-        (tmp_path / run / "restorer" / WEIGHTS).read_bytes() for run in ("undisturbed", "killed")
-    ]
+    written = [(run / "restorer" / WEIGHTS).read_bytes() for run in runs]
     assert written[0] == written[1]
 
 
 @pytest.mark.slow
 def test_what_was_trained_becomes_a_folder_that_can_be_shipped(
-    photos: Path, tmp_path: Path
+    photos: Path, bold: Path, tmp_path: Path
 ) -> None:
-    out, shipped = tmp_path / "out", tmp_path / "shipped"
-    bold, calm = tmp_path / "bold", tmp_path / "calm"
-    assert train(photos, bold).wait() == 0
+    out, shipped, calm = tmp_path / "out", tmp_path / "shipped", tmp_path / "calm"
     shutil.copytree(bold, calm)
     assert train(photos, calm, "--settle", "--steps", "8", "--decay", "0").wait() == 0
     settled = state_of(calm)
