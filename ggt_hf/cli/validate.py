@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ggt_hf.cli.options import Json, NumWorkers, Quiet, Revision, Token
-from ggt_hf.cli.output import Output
+from ggt_hf.cli.output import Output, counted
 from ggt_hf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _text(report: ValidationReport) -> str:
     lines = [line for check in report.checks for line in (_head(check), *_remarks(check))]
     seen = "in all that was looked at" if any(c.left_out for c in report.checks) else "everywhere"
     verdict = f"reads right {seen}" if report.ok else "is not right"
-    took = f"{report.num_pairs:,} pairs in {report.seconds:,.1f} s"
+    took = f"{counted(report.num_pairs, 'pair')} in {report.seconds:,.1f} s"
     return "\n".join([*lines, f"{report.name}{at} {verdict}: {took}"])
 
 
