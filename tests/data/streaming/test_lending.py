@@ -111,6 +111,17 @@ def test_more_than_a_worker_lends_is_all_there(monkeypatch: pytest.MonkeyPatch) 
     assert len(kept) == 50 and all(map(is_right, kept))
 
 
+def test_no_more_is_lent_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lending, "MOST", 3)
+    own = lending.Lender()
+    lent = [own.lend((2, 5)) for _ in range(5)]
+    assert [loan is not None for loan, _ in lent] == [True, True, True, False, False]
+    assert len({array.data_ptr() for _, array in lent}) == 5
+    del lent[1]
+    gc.collect()  # what was never sent is taken back
+    assert own.lend((2, 5))[0] is not None
+
+
 def test_pictures_of_every_size_fit_where_others_lay() -> None:
     for batch in PairStream(SizedPairs(150), batch_size=1).loader(num_workers=2):
         assert batch.lq.shape == (1, 3, *batch.lq.shape[2:])
