@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 import yaml
 
 from ggt_hf.training.checkpoint import Checkpoint
+from ggt_hf.training.loop import Loop
 from ggt_hf.training.reading import parse_recipe
 from ggt_hf.training.recipe import Recipe
 from ggt_hf.training.train import train
@@ -61,6 +63,19 @@ def sit(recipe: Recipe, out: Path) -> None:
     """Train until done, or until somebody kills this process."""
     torch.set_num_threads(1)
     train(recipe, out, device="cpu", quiet=True)
+
+
+def sit_short_of_the_end(recipe: Recipe, out: Path) -> None:
+    """Train up to the last step and wait there, so that a kill never comes too late."""
+    update = Loop._update
+
+    def waiting(self: Loop, batches: Any) -> Any:
+        if self.step == recipe.steps - 1:
+            signal.pause()
+        return update(self, batches)
+
+    Loop._update = waiting  # type: ignore[method-assign]  # in a process of its own
+    sit(recipe, out)
 
 
 def state_of(out: Path) -> Checkpoint:
