@@ -11,8 +11,8 @@ time of a pair, workers included, which a busy machine disturbs less. "2 workers
 DALI, torchdata, the limit and the one of ours that says so, and 2 processes for the others.
 
 The limit decodes JPEGs, made beforehand, of nothing but the MCUs that a crop touches. Ordinary
-shards are read twice: by what ``ggt-hf[stream]`` installs, and, where the machine has it, with the
-system's libjpeg-turbo 3, which decodes rectangles (`ggt_hf.data.regions.turbojpeg`). A contender
+shards are read twice: by what ``ggt-hf[stream]`` installs, and once more without the libjpeg-turbo
+3 in it, which decodes rectangles (`ggt_hf.data.regions.turbojpeg`). A contender
 that fails is named with the cause, and gets a new process and another turn in the next round. The
 Markdown table is printed, and written anew after every round where a file is named.
 """

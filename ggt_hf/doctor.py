@@ -147,8 +147,9 @@ def _turbo() -> Finding:
     from ggt_hf.data.regions.turbojpeg import library
 
     use = "decodes the crops of ordinary JPEGs in about half the time"
-    if library():
-        return _found("tools", "libjpeg-turbo 3", use)
+    found = library()
+    if found:
+        return _found("tools", "libjpeg-turbo 3", f"{Path(found._name).name}: {use}")
     return _found("tools", "libjpeg-turbo 3", f"not found: it {use}", "off")
 
 

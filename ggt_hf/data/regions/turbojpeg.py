@@ -1,22 +1,29 @@
-"""A rectangle of a JPEG by libjpeg-turbo 3, where the machine has it.
+"""A rectangle of a JPEG by libjpeg-turbo 3, where there is one.
 
 What lies around the rectangle is read over, what lies below not even read: only the rectangle
 becomes pixels. simplejpeg carries the same decoder without this ability, so the library itself is
-called: the system's ``libturbojpeg`` (from libjpeg-turbo.org, conda, Homebrew, newer Linux
-systems). Where it is absent or older than 3.0, nothing but speed is lost.
+called: the copy inside the wheel ``pylibjxl``, which lets others call it and comes with
+``ggt-hf[stream]`` where it is built (Linux, x86-64), or else the system's ``libturbojpeg`` (from
+libjpeg-turbo.org, conda, Homebrew, newer Linux systems). Where both are absent, or older than 3.0,
+nothing but speed is lost.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_WHEEL, _CARRIED = "pylibjxl", "_pylibjxl*.so"
+"""A package that carries the library, and the file in it; the package itself is never imported."""
 _NAMES = (
     "libturbojpeg.so.0",
     f"{sys.prefix}/lib/libturbojpeg.so.0",
@@ -47,7 +54,7 @@ _SIGNATURES = {
 @cache
 def library() -> ctypes.CDLL | None:
     """Return libjpeg-turbo 3 or later; ``None`` where there is none."""
-    for name in _NAMES:
+    for name in (*_carried(), *_NAMES):
         try:
             found = ctypes.CDLL(name)
             functions = [getattr(found, function) for function in _SIGNATURES]
@@ -57,6 +64,12 @@ def library() -> ctypes.CDLL | None:
             function.restype, function.argtypes = result, arguments
         return found
     return None
+
+
+def _carried() -> Iterator[str]:
+    spec = find_spec(_WHEEL)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        yield from map(str, sorted(Path(folder).glob(_CARRIED)))
 
 
 def decode_rectangle(jpeg: bytes, x: int, y: int, out: NDArray[np.uint8]) -> str:

@@ -1,7 +1,10 @@
-"""The system's libjpeg-turbo 3, where there is one (`test_decode` compares its pixels)."""
+"""libjpeg-turbo 3, a wheel's copy or the system's (`test_decode` compares its pixels)."""
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,7 +23,22 @@ with_library = pytest.mark.skipif(
 )
 
 
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="no wheel is built for it"
+)
+def test_the_stream_extra_brings_it_in_a_wheel_that_is_not_imported() -> None:
+    code = (
+        "import sys; from ggt_hf.data.regions.turbojpeg import library;"
+        "print(library()._name, 'pylibjxl' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    name, is_imported = done.stdout.split()
+    assert "pylibjxl" in name
+    assert is_imported == "False"
+
+
 def test_a_library_that_cannot_crop_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turbojpeg, "_WHEEL", "no_such_package")
     monkeypatch.setattr(turbojpeg, "_NAMES", ("libnowhere.so.7", "libc.so.6"))
     turbojpeg.library.cache_clear()
     assert turbojpeg.library() is None
