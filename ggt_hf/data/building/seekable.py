@@ -21,7 +21,7 @@ import numpy as np
 from ggt_hf import images
 from ggt_hf.data.regions import Region, decode_region
 from ggt_hf.data.regions.cell_list import jpeg_index, with_cell_list, without_cell_list
-from ggt_hf.data.regions.jpeg import JpegFrame, parse_frame
+from ggt_hf.data.regions.jpeg import JpegFrame, parse_head
 from ggt_hf.data.regions.png import (
     CHANNELS,
     SIGNATURE,
@@ -109,15 +109,15 @@ def cell_mcus(frame: JpegFrame) -> int:
 
 
 def _with_restarts(data: bytes, name: str) -> Seekable:
-    frame = parse_frame(data)
-    if frame is None:
+    head = parse_head(data)
+    if head is None:
         return _unchanged(data, "not a baseline JPEG of one scan, grey or three components")
-    if not data.endswith(b"\xff\xd9") or data.find(b"\xff\xd9", frame.scan_at) != len(data) - 2:
+    if not data.endswith(b"\xff\xd9") or data.find(b"\xff\xd9", head.scan_at) != len(data) - 2:
         return _unchanged(data, "bytes follow the end of the JPEG, which jpegtran would drop")
     program = find_jpegtran()
     # An earlier list of cells would not fit the new ones.
     old = without_cell_list(data)
-    rewritten = _jpegtran(program, old, "-restart", f"{cell_mcus(frame)}B")
+    rewritten = _jpegtran(program, old, "-restart", f"{cell_mcus(head.frame)}B")
     plain = _jpegtran(program, old)
     if rewritten is None or plain is None:
         return _unchanged(data, "jpegtran could not read it")

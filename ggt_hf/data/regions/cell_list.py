@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ggt_hf.data.regions.jpeg import CELL_LIST, Grid, grid_of, metadata_end, parse_frame, segments
+from ggt_hf.data.regions.jpeg import CELL_LIST, Grid, metadata_end, parse_head, segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,11 +98,11 @@ def in_turn(first: int, count: int) -> NDArray[np.uint8]:
 
 def _all_ends(data: bytes) -> NDArray[np.int64] | None:
     """Return where each cell ends in the entropy-coded data, ``(rows, columns)``."""
-    frame = parse_frame(data)
-    grid = grid_of(frame) if frame else None
-    if frame is None or grid is None:
+    head = parse_head(data)
+    grid = head.frame.grid if head else None
+    if head is None or grid is None:
         return None
-    ends = find_ends(memoryview(data)[frame.scan_at :], 0, grid.count, grid)
+    ends = find_ends(memoryview(data)[head.scan_at :], 0, grid.count, grid)
     return None if ends is None else ends.reshape(grid.rows, grid.columns)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ggt_hf.data.regions.cell_list import EOI, MARKER_BYTES, find_ends, in_turn
-from ggt_hf.data.regions.jpeg import CellBox, Grid, JpegFrame
+from ggt_hf.data.regions.jpeg import CellBox, Grid, JpegHead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 
 def cut_cells(
-    rows: Bytes, lengths: NDArray[np.int64], frame: JpegFrame, grid: Grid, box: CellBox
+    rows: Bytes, row_ends: NDArray[np.int64], head: JpegHead, grid: Grid, box: CellBox
 ) -> bytearray:
     """Return a JPEG of the cells in `box` alone.
 
     Args:
         rows: the entropy-coded data of the rows of cells in `box`, whole rows.
-        lengths: byte length of each of these rows.
-        frame: the picture's header.
+        row_ends: where each of these rows ends in it.
+        head: of the picture.
         grid: its cells.
         box: the wanted cells.
 
     Raises:
         ValueError, IndexError: `rows` does not hold exactly the expected markers, in turn.
     """
-    starts, ends = _listed(rows, lengths, frame, grid, box) or _found(rows, grid, box)
+    starts, ends = _listed(rows, row_ends, head, grid, box) or _found(rows, grid, box)
     stops = ends[:, -1] + MARKER_BYTES
     view = memoryview(rows)
     parts = [view[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
-    header = frame.sized(*grid.size_of(box, frame))
+    header = head.frame.sized(*grid.size_of(box, head.frame))
     jpeg = bytearray().join((header, *parts))
     # What stood at `stops[row]` in `rows` stands so much further on in the new JPEG.
     shifts = (stops - starts).cumsum() - stops + (len(header) + 1)
@@ -53,20 +53,22 @@ def cut_cells(
 
 
 def _listed(
-    rows: Bytes, lengths: NDArray[np.int64], frame: JpegFrame, grid: Grid, box: CellBox
+    rows: Bytes, row_ends: NDArray[np.int64], head: JpegHead, grid: Grid, box: CellBox
 ) -> Ends | None:
     """Take the ends of the cells in `box` from the list; ``None`` if it does not fit them."""
-    if len(frame.cell_list) != 2 * grid.count:
+    if len(head.cell_list) != 2 * grid.count:
         return None
-    every_row = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
+    every_row = np.frombuffer(head.cell_list, "<u2").reshape(grid.rows, grid.columns)
     listed = every_row[box.top : box.bottom]
+    tops = np.empty_like(row_ends)
+    tops[0], tops[1:] = 0, row_ends[:-1]
+    ends = listed + tops[:, None]
     # Numbers alone would not tell a cell from the eighth after it. As many markers as a row has,
     # each further on than the one before, up to its end: these are all of them.
-    is_complete = (listed[:, -1] == lengths - MARKER_BYTES).all()
-    if not is_complete or not (listed[:, 1:] > listed[:, :-1]).all():
+    is_complete = ends[:, -1].tobytes() == (row_ends - MARKER_BYTES).tobytes()
+    in_order = ends.ravel()
+    if not is_complete or np.count_nonzero(in_order[1:] > in_order[:-1]) < len(in_order) - 1:
         return None
-    tops = lengths.cumsum() - lengths
-    ends = listed + tops[:, None]
     # Two bytes from any place on, seen as one number.
     found = np.ndarray(len(rows) - 1, "<u2", rows, 0, 1)[ends]
     if found.tobytes() != _markers(grid, box):

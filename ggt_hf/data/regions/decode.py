@@ -28,7 +28,7 @@ import numpy as np
 from ggt_hf import images
 from ggt_hf.data.regions.cell_list import jpeg_index
 from ggt_hf.data.regions.decoder import decode_for_now, decode_png, decode_rectangle_for_now
-from ggt_hf.data.regions.jpeg import JpegFrame, parse_frame, rows_needed, surroundings
+from ggt_hf.data.regions.jpeg import JpegHead, parse_head, rows_needed, surroundings
 from ggt_hf.data.regions.parts import Read, from_parts, stored, turn_of
 from ggt_hf.data.regions.png import SIGNATURE, strip_index
 from ggt_hf.data.regions.png_rows import cut_rows, cut_upper_left, plain_png
@@ -115,13 +115,13 @@ def read_region(
 
 
 def _jpeg_region(data: bytes, region: Region, name: str) -> NDArray[np.uint8] | None:
-    frame = parse_frame(data)
-    if frame is None or frame.width * frame.height > images.MAX_PIXELS:
+    head = parse_head(data)
+    if head is None or head.frame.width * head.frame.height > images.MAX_PIXELS:
         return None
-    turn = turn_of(data, name) if frame.has_metadata else TURNS[1]
-    region = stored(region, turn, frame.width, frame.height, name)
+    turn = turn_of(data, name) if head.has_metadata else TURNS[1]
+    region = stored(region, turn, head.frame.width, head.frame.height, name)
     from_kind = _from_rectangle if library() else _from_rows
-    pixels = from_kind(data, frame, region)
+    pixels = from_kind(data, head, region)
     return None if pixels is None else turn.upright(pixels)
 
 
@@ -152,11 +152,11 @@ def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] 
         return None
 
 
-def _from_rectangle(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:
+def _from_rectangle(data: bytes, head: JpegHead, region: Region) -> NDArray[np.uint8] | None:
     """Decode the region and a margin; ``None`` if something is amiss down to its last row."""
     if not _has_end(data):
         return None
-    around = surroundings(frame, region)
+    around = surroundings(head.frame, region)
     pixels, remark = decode_rectangle_for_now(data, around)
     if remark:
         return None
@@ -164,13 +164,14 @@ def _from_rectangle(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np
     return pixels[y : y + region.height, x : x + region.width]
 
 
-def _from_rows(data: bytes, frame: JpegFrame, region: Region) -> NDArray[np.uint8] | None:
+def _from_rows(data: bytes, head: JpegHead, region: Region) -> NDArray[np.uint8] | None:
     """Decode the rows from the top down to the region's last; ``None`` if something is amiss."""
+    frame = head.frame
     rows = rows_needed(frame, region)
     if frame.interval or not _has_end(data):
         # Remarks about restart markers cannot be told apart.
         rows = frame.height
-    jpeg = b"".join((frame.sized(frame.width, rows), memoryview(data)[frame.scan_at :]))
+    jpeg = b"".join((frame.sized(frame.width, rows), memoryview(data)[head.scan_at :]))
     pixels, remark = decode_for_now(jpeg, frame.width, rows)
     if remark and not (rows < frame.height and _CUT_SHORT.search(remark)):
         return None

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ggt_hf.data.regions.region import Region
 
@@ -24,54 +25,12 @@ _KNOWN = _KEPT | _SOF_ALL | _METADATA
 """What else may stand in a header: other frames, metadata, comments."""
 CELL_LIST = 0xE9, b"ggt cells\0"
 """Marker (APP9) and first bytes of the segments that say where cells end: `cell_list`."""
+_LONGEST = 1 << 16
+"""Bytes of a header, metadata left out, from which it is left to the full decoder. Usual are 600."""
 _CONTEXT = 2
 """Pixels around a region that smooth chroma upsampling looks at."""
 _NARROWEST = 16
 """Below 9 columns libjpeg upsamples chroma without smoothing: never cut narrower than this."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JpegFrame:
-    """A baseline JPEG of one scan and 8 bits, grey or in three components."""
-
-    width: int
-    """Pixels across, as stored."""
-    height: int
-    """Pixels down, as stored."""
-    mcu_width: int
-    """Pixels across that one MCU covers."""
-    mcu_height: int
-    """Pixels down that one MCU covers."""
-    subsampled: bool
-    """Whether any component is coarser than another."""
-    interval: int
-    """MCUs between restart markers; 0 = none."""
-    header: bytes
-    """SOI to SOS without metadata: only what decides about pixels."""
-    size_at: int
-    """Where in `header` the height stands (2 bytes), followed by the width."""
-    scan_at: int
-    """Where in the file the entropy-coded data starts."""
-    has_metadata: bool
-    """Whether EXIF or XMP is there, which may hold an orientation."""
-    cell_list: bytes
-    """Where the header says that cells end: `cell_list`; empty where it says nothing."""
-
-    @property
-    def across(self) -> int:
-        """MCUs across."""
-        return -(-self.width // self.mcu_width)
-
-    @property
-    def down(self) -> int:
-        """MCUs down."""
-        return -(-self.height // self.mcu_height)
-
-    def sized(self, width: int, height: int) -> bytearray:
-        """Return `header` for a picture of another size."""
-        header = bytearray(self.header)
-        struct.pack_into(">HH", header, self.size_at, height, width)
-        return header
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +60,53 @@ class Grid:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JpegFrame:
+    """A baseline JPEG of one scan and 8 bits, grey or in three components."""
+
+    width: int
+    """Pixels across, as stored."""
+    height: int
+    """Pixels down, as stored."""
+    mcu_width: int
+    """Pixels across that one MCU covers."""
+    mcu_height: int
+    """Pixels down that one MCU covers."""
+    subsampled: bool
+    """Whether any component is coarser than another."""
+    interval: int
+    """MCUs between restart markers; 0 = none."""
+    grid: Grid | None
+    """The cells, where restart markers stand on a grid."""
+    header: bytes
+    """SOI to SOS without metadata: only what decides about pixels."""
+    size_at: int
+    """Where in `header` the height stands (2 bytes), followed by the width."""
+
+    @property
+    def across(self) -> int:
+        """MCUs across."""
+        return -(-self.width // self.mcu_width)
+
+    def sized(self, width: int, height: int) -> bytearray:
+        """Return `header` for a picture of another size."""
+        header = bytearray(self.header)
+        struct.pack_into(">HH", header, self.size_at, height, width)
+        return header
+
+
+class JpegHead(NamedTuple):
+    """What stands before the entropy-coded data of a JPEG."""
+
+    frame: JpegFrame
+    scan_at: int
+    """Where in the file the entropy-coded data starts."""
+    has_metadata: bool
+    """Whether EXIF or XMP is there, which may hold an orientation."""
+    cell_list: bytes
+    """Where the header says that cells end: `cell_list`; empty where it says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CellBox:
     """A rectangle of cells: rows ``[top, bottom)``, columns ``[left, right)``."""
 
@@ -110,7 +116,7 @@ class CellBox:
     right: int
 
 
-def parse_frame(data: bytes) -> JpegFrame | None:
+def parse_head(data: bytes) -> JpegHead | None:
     """Read the header of a JPEG; ``None`` if it is of a kind that cannot be cut.
 
     Progressive, arithmetic, lossless, 12-bit, four-component and many-scan files, and damaged
@@ -122,29 +128,42 @@ def parse_frame(data: bytes) -> JpegFrame | None:
         return None
 
 
-def _parse(data: bytes) -> JpegFrame | None:
-    kept, cell_list, has_metadata, size_at = [_SOI], b"", False, 0
-    sof, marker, scan_at, interval = b"", 0, 2, 0
+def _parse(data: bytes) -> JpegHead | None:
+    kept, cell_list, has_metadata = [_SOI], b"", False
+    marker, scan_at = 0, 2
     for marker, start, scan_at in segments(data):
         if marker in _KEPT:
-            segment = data[start:scan_at]
-            if marker in _SOF_HUFFMAN:
-                if sof:
-                    return None
-                sof, size_at = segment, sum(map(len, kept)) + 5
-            elif marker == _DRI:
-                (interval,) = struct.unpack_from(">H", segment, 4)
-            kept.append(segment)
+            kept.append(data[start:scan_at])
         elif marker in _SOF_ALL:
             return None
         elif marker == CELL_LIST[0] and data.startswith(CELL_LIST[1], start + 4):
             cell_list += data[start + 4 + len(CELL_LIST[1]) : scan_at]
         else:
             has_metadata |= marker == _APP1
-    layout = _layout(sof, kept[-1]) if sof and marker == _SOS else None
+    is_whole = marker == _SOS and sum(map(len, kept)) < _LONGEST
+    frame = _frame(tuple(kept)) if is_whole else None
+    return JpegHead(frame, scan_at, has_metadata, cell_list) if frame else None
+
+
+@lru_cache(maxsize=256)
+def _frame(kept: tuple[bytes, ...]) -> JpegFrame | None:
+    """Return the frame of a header; kept, because the pictures of a dataset are often alike.
+
+    Args:
+        kept: its segments, SOI to SOS, without metadata.
+
+    Raises:
+        struct.error, IndexError: a segment is cut off.
+    """
+    frames = [at for at, segment in enumerate(kept) if segment[1] in _SOF_HUFFMAN]
+    layout = _layout(kept[frames[0]], kept[-1]) if len(frames) == 1 else None
     if layout is None:
         return None
     width, height, mcu_width, mcu_height, subsampled = layout
+    interval = 0
+    for segment in kept:
+        if segment[1] == _DRI:
+            (interval,) = struct.unpack_from(">H", segment, 4)
     return JpegFrame(
         width=width,
         height=height,
@@ -152,11 +171,9 @@ def _parse(data: bytes) -> JpegFrame | None:
         mcu_height=mcu_height,
         subsampled=subsampled,
         interval=interval,
+        grid=_grid(width, height, mcu_width, mcu_height, interval),
         header=b"".join(kept),
-        size_at=size_at,
-        scan_at=scan_at,
-        has_metadata=has_metadata,
-        cell_list=cell_list,
+        size_at=sum(map(len, kept[: frames[0]])) + 5,
     )
 
 
@@ -184,7 +201,6 @@ def metadata_end(data: bytes) -> int:
     return at
 
 
-@lru_cache(maxsize=256)
 def _layout(sof: bytes, sos: bytes) -> tuple[int, int, int, int, bool] | None:
     """Return width, height, those of an MCU, and whether chroma is coarser; ``None`` = unfit.
 
@@ -205,9 +221,9 @@ def _layout(sof: bytes, sos: bytes) -> tuple[int, int, int, int, bool] | None:
     return width, height, 8 * max(across), 8 * max(down), len(set(factors)) > 1
 
 
-def grid_of(frame: JpegFrame) -> Grid | None:
-    """Return the grid of cells, or ``None`` if restart markers do not stand on one."""
-    across, interval = frame.across, frame.interval
+def _grid(width: int, height: int, mcu_width: int, mcu_height: int, interval: int) -> Grid | None:
+    """Return the cells, or ``None`` if restart markers do not stand on a grid."""
+    across, down = -(-width // mcu_width), -(-height // mcu_height)
     if interval and across % interval == 0:
         columns, high = across // interval, 1
     elif interval and interval % across == 0:
@@ -216,9 +232,9 @@ def grid_of(frame: JpegFrame) -> Grid | None:
         return None
     return Grid(
         columns=columns,
-        rows=-(-frame.down // high),
-        cell_width=min(interval, across) * frame.mcu_width,
-        cell_height=high * frame.mcu_height,
+        rows=-(-down // high),
+        cell_width=min(interval, across) * mcu_width,
+        cell_height=high * mcu_height,
     )
 
 

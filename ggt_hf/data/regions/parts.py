@@ -11,7 +11,6 @@ What is left of the file's length is the head. So a few short reads bring all th
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from ggt_hf import images
 from ggt_hf.data.regions.cells import cut_cells
 from ggt_hf.data.regions.decoder import decode_for_now
-from ggt_hf.data.regions.jpeg import cells_needed, grid_of, parse_frame
+from ggt_hf.data.regions.jpeg import cells_needed, parse_head
 from ggt_hf.data.regions.png import SIGNATURE, cut_strips, parse_rest
 from ggt_hf.data.regions.region import TURNS, Region, Turn
 from ggt_hf.errors import ImageError
@@ -46,40 +45,43 @@ def from_parts(
     Raises:
         UsageError: `region` leaves the picture.
     """
-    lengths = _lengths(index)
-    head_bytes = num_bytes - sum(lengths)
-    if not lengths or head_bytes <= 0:
+    ends = _ends(index)
+    head_bytes = num_bytes - int(ends[-1]) if len(ends) else 0
+    if head_bytes <= 0:
         return None
     head = bytes(read(0, head_bytes))
     from_kind = _png if head.startswith(SIGNATURE) else _jpeg
     try:
-        return from_kind(read, head, lengths, region, name)
+        return from_kind(read, head, ends, region, name)
     except ImageError:
         return None  # the whole picture may still be one
 
 
-def _lengths(index: bytes) -> tuple[int, ...]:
-    count, rest = divmod(len(index), 4)
-    return () if rest else struct.unpack(f"<{count}I", index)
+def _ends(index: bytes) -> NDArray[np.int64]:
+    """Return where the parts end, counted from the end of the head; none if `index` is none."""
+    if not index or len(index) % 4:
+        return np.empty(0, np.int64)
+    return np.frombuffer(index, "<u4").cumsum(dtype=np.int64)
 
 
 def _jpeg(
-    read: Read, head: bytes, lengths: tuple[int, ...], region: Region, name: str
+    read: Read, head: bytes, ends: NDArray[np.int64], region: Region, name: str
 ) -> NDArray[np.uint8] | None:
-    frame = parse_frame(head)
-    grid = grid_of(frame) if frame else None
-    if frame is None or grid is None or frame.width * frame.height > images.MAX_PIXELS:
+    found = parse_head(head)
+    grid = found.frame.grid if found else None
+    if found is None or grid is None or found.frame.width * found.frame.height > images.MAX_PIXELS:
         return None
-    if frame.scan_at != len(head) or grid.rows != len(lengths):
+    if found.scan_at != len(head) or grid.rows != len(ends):
         return None
-    turn = turn_of(head, name) if frame.has_metadata else TURNS[1]
+    frame = found.frame
+    turn = turn_of(head, name) if found.has_metadata else TURNS[1]
     region = stored(region, turn, frame.width, frame.height, name)
     box = cells_needed(frame, grid, region)
-    wanted = lengths[box.top : box.bottom]
-    start = len(head) + sum(lengths[: box.top])
+    start = int(ends[box.top - 1]) if box.top else 0
+    stops = ends[box.top : box.bottom] - start
+    first = len(head) + start
     try:
-        rows = read(start, start + sum(wanted))
-        jpeg = cut_cells(rows, np.array(wanted), frame, grid, box)
+        jpeg = cut_cells(read(first, first + int(stops[-1])), stops, found, grid, box)
     except (ValueError, IndexError):
         return None
     pixels, remark = decode_for_now(jpeg, *grid.size_of(box, frame))
@@ -90,20 +92,18 @@ def _jpeg(
 
 
 def _png(
-    read: Read, head: bytes, lengths: tuple[int, ...], region: Region, name: str
+    read: Read, head: bytes, ends: NDArray[np.int64], region: Region, name: str
 ) -> NDArray[np.uint8] | None:
-    *strips, tail = lengths
-    end = len(head) + sum(strips)
-    rest = b"".join((head, read(end, end + tail)))
+    *strips, last = (len(head) + ends).tolist()
+    rest = b"".join((head, read(strips[-1] if strips else len(head), last)))
     png = parse_rest(rest)
     if png is None or png.count != len(strips) or png.width * png.height > images.MAX_PIXELS:
         return None
     turn = turn_of(rest, name) if png.has_metadata else TURNS[1]
     region = stored(region, turn, png.width, png.height, name)
     first, last = png.strips_of(region)
-    start = len(head) + sum(strips[:first])
-    wanted = read(start, start + sum(strips[first : last + 1]))
-    pixels = cut_strips(wanted, png, region)
+    start = strips[first - 1] if first else len(head)
+    pixels = cut_strips(read(start, strips[last]), png, region)
     return None if pixels is None else turn.upright(pixels)
 
 

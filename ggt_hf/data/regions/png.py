@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,10 +119,13 @@ def has_turn(data: bytes, chunk: Chunk) -> bool:
 
 def strip_index(data: bytes) -> bytes | None:
     """Return the `regions.parts` index of a strip PNG; ``None`` if it is none, or not whole."""
+    # An ordinary PNG is known by its head: walking over all of its chunks would take longer.
+    head = takewhile(lambda chunk: chunk.kind != b"IDAT", chunks(data))
+    if all(chunk.kind != STRIP_CHUNK for chunk in head):
+        return None
     found = list(chunks(data))
     strips = [chunk for chunk in found if chunk.kind == b"IDAT"]
-    marks = [chunk for chunk in found if chunk.kind == STRIP_CHUNK]
-    if not marks or not strips or found[-1].kind != b"IEND":
+    if not strips or found[-1].kind != b"IEND":
         return None
     starts = [chunk.start - 8 for chunk in strips]
     ends = [chunk.stop + 4 for chunk in strips]

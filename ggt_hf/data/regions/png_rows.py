@@ -39,7 +39,7 @@ _MAX_STORED = 65_535
 _BLOCK_HEAD = 5
 """Bytes before them."""
 _ZLIB_HEAD = b"\x78\x01"
-_PIECE = 1 << 15
+_PIECE = 1 << 16
 """Bytes inflated at a time."""
 _rows_memory, _stored_memory = Scratch(), Scratch()
 

@@ -6,7 +6,7 @@ from ggt_hf.data.format.manifest import PairRow
 from ggt_hf.data.format.schema import GT, LQ, member_name
 from ggt_hf.data.regions import seek_index
 from ggt_hf.data.regions.cell_list import list_cells
-from ggt_hf.data.regions.jpeg import parse_frame
+from ggt_hf.data.regions.jpeg import parse_head
 from ggt_hf.data.validation.report import Ledger
 from ggt_hf.errors import ImageError
 from ggt_hf.images import ImageInfo, verify
@@ -58,7 +58,7 @@ def check_index(data: bytes, name: str, told: bytes | None, ledger: Ledger) -> N
     if told is None:
         return
     found = seek_index(data)
-    frame = parse_frame(data) if found else None
+    head = parse_head(data) if found else None
     if found is None:
         cause = "the manifest has a seek index of it, but no part of it decodes alone"
     elif told != found:
@@ -66,7 +66,7 @@ def check_index(data: bytes, name: str, told: bytes | None, ledger: Ledger) -> N
             f"its seek index in the manifest ({len(told):,} bytes) does not say where its parts "
             f"lie ({len(found):,} bytes)"
         )
-    elif frame and frame.cell_list and frame.cell_list != list_cells(data):
+    elif head and head.cell_list and head.cell_list != list_cells(data):
         cause = "the list of restart cells in its header does not fit its restart markers"
     else:
         return

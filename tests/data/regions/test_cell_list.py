@@ -15,7 +15,7 @@ from ggt_hf import images
 from ggt_hf.data.building.seekable import make_seekable
 from ggt_hf.data.regions import Region, cells, decode_region, read_region
 from ggt_hf.data.regions.cell_list import jpeg_index, with_cell_list, without_cell_list
-from ggt_hf.data.regions.jpeg import grid_of, parse_frame
+from ggt_hf.data.regions.jpeg import parse_head
 from tests.data.regions.encoding import jpeg, regions
 from tests.making import encoded, picture
 
@@ -41,7 +41,7 @@ def coefficients(data: bytes) -> bytes:
 def test_listed_cells_are_not_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
     data = jpeg(picture(3, 256, 160), "444")
     made = make_seekable(data)
-    assert len(parse_frame(made.data).cell_list) == 2 * grid_of(parse_frame(made.data)).count
+    assert len(parse_head(made.data).cell_list) == 2 * parse_head(made.data).frame.grid.count
     monkeypatch.delattr(cells, "_found")
     assert_regions_equal(made.data, made.index, images.decode(data, "it"))
 
@@ -63,7 +63,7 @@ def test_the_list_changes_no_coefficient_and_no_metadata(sampling: str) -> None:
 def test_a_dataset_built_before_there_were_lists_reads_the_same() -> None:
     data = jpeg(picture(3, 256, 160), "420")
     old = without_cell_list(make_seekable(data).data)
-    assert parse_frame(old).cell_list == b""
+    assert parse_head(old).cell_list == b""
     assert_regions_equal(old, jpeg_index(old), images.decode(data, "it"))
     assert make_seekable(old) == make_seekable(data)
 
@@ -74,7 +74,7 @@ def test_a_large_picture_has_its_list_in_several_segments() -> None:
     data = encoded(pixels, "JPEG", quality=60, subsampling=0)
     made = make_seekable(data)
     assert made.data.count(b"\xff\xe9") >= 2
-    assert len(parse_frame(made.data).cell_list) > 65_535
+    assert len(parse_head(made.data).cell_list) > 65_535
     region = Region(x=3000, y=2300, width=130, height=90)
     expected = region.crop(images.decode(data, "it"))
     assert np.array_equal(decode_region(made.data, region, index=made.index), expected)
@@ -93,7 +93,7 @@ def test_a_large_picture_has_its_list_in_several_segments() -> None:
 def test_a_list_that_an_editor_left_behind_is_not_believed(edited: object) -> None:
     made = make_seekable(jpeg(picture(3, 256, 160), "444")).data
     data = edited(made)
-    assert parse_frame(data).cell_list
+    assert parse_head(data).cell_list
     assert_regions_equal(data, None, images.decode(data, "it"))
     again = make_seekable(data)
     assert_regions_equal(again.data, again.index, images.decode(data, "it"))
@@ -117,13 +117,13 @@ def test_a_damaged_list_costs_speed_and_no_pixel() -> None:
 def test_a_list_that_names_later_markers_of_the_same_numbers_is_not_believed() -> None:
     made = make_seekable(jpeg(picture(3, 1024, 32), "444"))
     full = images.decode(made.data, "it")
-    frame = parse_frame(made.data)
-    grid = grid_of(frame)
-    listed = np.frombuffer(frame.cell_list, "<u2").reshape(grid.rows, grid.columns)
+    head = parse_head(made.data)
+    grid = head.frame.grid
+    listed = np.frombuffer(head.cell_list, "<u2").reshape(grid.rows, grid.columns)
     for first, last in ((3, 7), (0, 9), (20, 24)):
         lie = listed.copy()
         lie[:, first:last] = listed[:, first + 8 : last + 8]
-        data = made.data.replace(frame.cell_list, lie.tobytes())
+        data = made.data.replace(head.cell_list, lie.tobytes())
         assert_regions_equal(data, made.index, full)
 
 

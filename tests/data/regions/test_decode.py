@@ -13,7 +13,7 @@ from ggt_hf import images
 from ggt_hf.data.building.seekable import make_seekable
 from ggt_hf.data.regions import Region, decode, decode_region, decoder, turbojpeg
 from ggt_hf.data.regions.cell_list import jpeg_index
-from ggt_hf.data.regions.jpeg import parse_frame
+from ggt_hf.data.regions.jpeg import parse_head
 from ggt_hf.errors import ImageError, MissingExtraError, UsageError
 from tests.data.regions import encoding
 from tests.data.regions.encoding import SAMPLINGS, SIZES, jpeg, regions
@@ -128,7 +128,7 @@ def test_cells_outside_of_the_region_are_not_read() -> None:
     data = jpeg(pixels, "444", restart_marker_blocks=4)
     region = Region(x=64, y=64, width=32, height=32)
     expected = region.crop(images.decode(data, "it"))
-    at = parse_frame(data).scan_at + 2
+    at = parse_head(data).scan_at + 2
     spoilt = data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]
     assert not np.array_equal(images.decode(spoilt, "it")[:8], images.decode(data, "it")[:8])
     assert np.array_equal(decode_region(spoilt, region), expected)

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from ggt_hf import images
 from ggt_hf.data.building.seekable import cell_mcus, make_seekable
 from ggt_hf.data.regions import Region, decode_region, inflating
-from ggt_hf.data.regions.jpeg import grid_of, parse_frame
+from ggt_hf.data.regions.jpeg import parse_head
 from ggt_hf.data.regions.png import STRIP_CHUNK, chunks
 from ggt_hf.errors import ImageError, MissingExtraError
 from tests.data.regions import encoding
@@ -36,7 +36,7 @@ def test_a_jpeg_becomes_seekable_without_loss(sampling: str, size: tuple[int, in
     seekable = make_seekable(data)
     assert (seekable.how, seekable.reason) == ("restart markers", "")
     assert np.array_equal(images.decode(seekable.data, "it"), images.decode(data, "it"))
-    grid = grid_of(parse_frame(seekable.data))
+    grid = parse_head(seekable.data).frame.grid
     assert len(seekable.index) == 4 * grid.rows
     assert_regions_equal(data, seekable.data, seekable.index, 25)
     assert_regions_equal(data, seekable.data, None, 10)
@@ -90,7 +90,7 @@ def test_damage_to_a_seekable_jpeg_is_found_with_the_index() -> None:
     ],
 )
 def test_cells_divide_a_row(width: int, sampling: str, mcus: int) -> None:
-    frame = parse_frame(jpeg(picture(1, width, 8), sampling))
+    frame = parse_head(jpeg(picture(1, width, 8), sampling)).frame
     assert cell_mcus(frame) == mcus
     assert frame.across % mcus == 0
 
