@@ -26,7 +26,7 @@ _KNOWN = _KEPT | _SOF_ALL | _METADATA
 CELL_LIST = 0xE9, b"ggt cells\0"
 """Marker (APP9) and first bytes of the segments that say where cells end: `cell_list`."""
 _LONGEST = 1 << 16
-"""Bytes of a header, metadata left out, from which it is left to the full decoder. Usual are 600."""
+"""Bytes of a header without metadata, from which on the full decoder takes over; 600 are usual."""
 _CONTEXT = 2
 """Pixels around a region that smooth chroma upsampling looks at."""
 _NARROWEST = 16

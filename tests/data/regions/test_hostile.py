@@ -17,7 +17,7 @@ import pytest
 from ggt_hf import images
 from ggt_hf.data.building.seekable import make_seekable
 from ggt_hf.data.regions import Region, decode, decode_region, seek_index, turbojpeg
-from ggt_hf.data.regions.jpeg import segments
+from ggt_hf.data.regions.jpeg import parse_head, segments
 from ggt_hf.data.regions.png import SIGNATURE, chunks
 from ggt_hf.errors import ImageError, UsageError
 from tests.data.regions import encoding
@@ -210,3 +210,13 @@ def test_pixels_with_a_gap_are_left_to_the_full_decoder(kind: bytes) -> None:
         images.decode(hostile, "it")
     with pytest.raises(ImageError):
         decode_region(hostile, Region(x=0, y=60, width=20, height=10))
+
+
+def test_a_header_of_megabytes_is_left_to_the_full_decoder_and_not_kept() -> None:
+    data = jpeg(picture(1, 96, 80), restart_marker_blocks=3)
+    table = next(data[start:stop] for marker, start, stop in segments(data) if marker == 0xDB)
+    long = data[:2] + table * 2_000 + data[2:]
+    assert parse_head(data) is not None
+    assert parse_head(long) is None
+    region = Region(x=30, y=20, width=40, height=40)
+    assert np.array_equal(decode_region(long, region), region.crop(images.decode(data, "it")))
