@@ -7,7 +7,8 @@ JPEG, baseline, restart markers on grid   the restart cells the region touches
 JPEG, baseline, other                     with libjpeg-turbo 3 the region alone, else
                                           the rows down to the region's last
 strip PNG (`ggt_hf.data.building.seekable`)        the strips the region touches
-PNG, 8 bits of grey, RGB or RGBA          rows and columns up to the region's last
+PNG, 8 bits of grey, RGB or RGBA          rows and columns up to the region's last,
+                                          from a row on that does not look up
 PNG, other, upright, not interlaced       the rows down to the region's last
 everything else                           the whole picture, by `ggt_hf.images`
 ========================================  ========================================
@@ -31,7 +32,7 @@ from ggt_hf.data.regions.decoder import decode_for_now, decode_png, decode_recta
 from ggt_hf.data.regions.jpeg import JpegHead, parse_head, rows_needed, surroundings
 from ggt_hf.data.regions.parts import Read, from_parts, stored, turn_of
 from ggt_hf.data.regions.png import SIGNATURE, strip_index
-from ggt_hf.data.regions.png_rows import cut_rows, cut_upper_left, plain_png
+from ggt_hf.data.regions.png_rows import cut_part, cut_rows, plain_png
 from ggt_hf.data.regions.region import TURNS, Region
 from ggt_hf.data.regions.turbojpeg import library
 from ggt_hf.errors import ImageError
@@ -141,10 +142,11 @@ def _from_png_rows(data: bytes, region: Region, name: str) -> NDArray[np.uint8] 
     png = plain_png(data)
     if png is None:
         return None
-    upper_left = cut_upper_left(data, png, region)
-    if upper_left and png.channels:
-        pixels = decode_png(upper_left, region.right, region.bottom, png.channels)
-        return None if pixels is None else region.crop(pixels)
+    part = cut_part(data, png, region)
+    if part and png.channels:
+        smaller, top = part
+        pixels = decode_png(smaller, region.right, region.bottom - top, png.channels)
+        return None if pixels is None else pixels[region.y - top :, region.x :]
     shortened = cut_rows(data, png, region)
     try:
         return region.crop(images.decode(shortened, name)) if shortened else None

@@ -1,9 +1,10 @@
-"""The upper left of an ordinary PNG: down to a region's last row, across to its last column.
+"""The part of an ordinary PNG that a region's pixels follow from.
 
-A PNG's filters look left and up, never right or down. So its filtered rows, cut off at a column,
-are the filtered rows of a narrower PNG. They are inflated no further than the region's last row, by
-ISA-L where it is installed, and written anew in *stored* blocks, which cost next to nothing; what
-is left to do for a decoder is to undo the filters of the pixels that remain.
+A PNG's filters look left and up, never right or down, and two of the five do not look up. So its
+filtered rows from one of those on, down to the region's last and cut off at its last column, are
+the filtered rows of a smaller PNG. They are inflated by ISA-L where it is installed, and written
+anew in *stored* blocks, which cost next to nothing; what is left to do for a decoder is to undo
+the filters of the pixels that remain.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ggt_hf.data.regions.inflating import inflater
 from ggt_hf.data.regions.png import (
     CHANNELS,
     SIGNATURE,
+    SUB,
     Chunk,
     chunks,
     has_turn,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
     from ggt_hf.data.regions.region import Region
 
+_LAST_FILTER = 4
+"""Paeth's. The first two, None and Sub, do not look at the row above."""
 _MAX_STORED = 65_535
 """Bytes that a stored block holds."""
 _BLOCK_HEAD = 5
@@ -90,11 +94,11 @@ def cut_rows(data: bytes, png: PlainPng, region: Region) -> bytes | None:
     return bytes(head) + data[33:]
 
 
-def cut_upper_left(data: bytes, png: PlainPng, region: Region) -> bytes | None:
-    """Return a PNG of the pixels of `data` up to the last row and column of `region`.
+def cut_part(data: bytes, png: PlainPng, region: Region) -> tuple[bytes, int] | None:
+    """Return a PNG that ends with the last row and column of `region`, and its first row in `data`.
 
-    It has no metadata. ``None`` if its pixels are of a kind or a width for which this is no help,
-    if `region` leaves it, or if the pixels cannot be inflated.
+    It starts at the left edge, and has no metadata. ``None`` if its pixels are of a kind or a width
+    for which this is no help, if `region` leaves it, or if its rows are not what they must be.
     """
     if png.channels is None or region.right > png.width or region.bottom > png.height:
         return None
@@ -102,15 +106,17 @@ def cut_upper_left(data: bytes, png: PlainPng, region: Region) -> bytes | None:
     if row_bytes > _MAX_STORED:
         return None
     rows = _inflated(data, png, region.bottom)
-    if rows is None:
+    if rows is None or rows[:, 0].max() > _LAST_FILTER:
         return None
-    head = struct.pack(">II", region.right, region.bottom) + data[24:29]
+    alone = np.flatnonzero(rows[: region.y + 1, 0] <= SUB)
+    top = int(alone[-1]) if len(alone) else 0
+    head = struct.pack(">II", region.right, region.bottom - top) + data[24:29]
     parts = (
         (b"IHDR", head),
-        (b"IDAT", _stored(rows[:, :row_bytes])),
+        (b"IDAT", _stored(rows[top:, :row_bytes])),
         (b"IEND", b""),
     )
-    return b"".join((SIGNATURE, *(piece for part in parts for piece in _chunk(*part))))
+    return b"".join((SIGNATURE, *(piece for part in parts for piece in _chunk(*part)))), top
 
 
 def _inflated(data: bytes, png: PlainPng, down: int) -> NDArray[np.uint8] | None:

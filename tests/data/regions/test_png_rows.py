@@ -1,4 +1,4 @@
-"""Ordinary PNGs: the upper left of one is a PNG by itself, whatever decodes it."""
+"""Ordinary PNGs: what a region follows from is a PNG by itself, whatever decodes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from ggt_hf import images
 from ggt_hf.data.regions import Region, decode_region, decoder, inflating, png_rows
 from ggt_hf.data.regions.png import chunks
-from ggt_hf.data.regions.png_rows import cut_upper_left, plain_png
+from ggt_hf.data.regions.png_rows import cut_part, plain_png
 from ggt_hf.errors import ImageError
 from tests.data.regions import encoding
 from tests.data.regions.encoding import regions
@@ -53,16 +53,51 @@ def test_each_of_the_five_filters(number: int) -> None:
         assert np.array_equal(decode_region(data, region), region.crop(full)), region
 
 
-def test_the_upper_left_is_a_png_of_its_own() -> None:
+@pytest.mark.usefixtures("libraries")
+@pytest.mark.parametrize("seed", range(4))
+def test_filters_in_any_turn(seed: int) -> None:
+    rows = np.random.default_rng(seed).integers(0, 256, (60, 1 + 3 * 50), np.uint8)
+    rows[:, 0] %= 5
+    data = handmade(50, 60, rows.tobytes())
+    full = images.decode(data, "it")
+    for region in regions(50, 60, 40, seed=seed):
+        assert np.array_equal(decode_region(data, region), region.crop(full)), region
+
+
+def test_a_part_is_a_png_of_its_own() -> None:
     data = encoded(picture(4, 300, 200))
     region = Region(x=30, y=20, width=101, height=64)
-    small = cut_upper_left(data, plain_png(data), region)
-    found = images.decode(small, "it")
-    assert np.array_equal(found, images.decode(data, "it")[: region.bottom, : region.right])
+    part, top = cut_part(data, plain_png(data), region)
+    found = images.decode(part, "it")
+    assert np.array_equal(found, images.decode(data, "it")[top : region.bottom, : region.right])
+
+
+@pytest.mark.parametrize(
+    ("alone", "top"), [((), 0), ((0, 9), 9), ((12, 30), 12), ((13,), 0)], ids=str
+)
+def test_it_starts_at_the_last_row_that_does_not_look_up(alone: tuple[int, ...], top: int) -> None:
+    rows = np.random.default_rng(3).integers(0, 256, (40, 1 + 3 * 50), np.uint8)
+    rows[:, 0] = 4
+    rows[list(alone), 0] = [number % 2 for number in alone]
+    data = handmade(50, 40, rows.tobytes())
+    region = Region(x=5, y=12, width=20, height=20)
+    _, found = cut_part(data, plain_png(data), region)
+    assert found == top
+    assert np.array_equal(decode_region(data, region), region.crop(images.decode(data, "it")))
+
+
+def test_a_filter_that_there_is_not_is_left_to_the_full_decoder() -> None:
+    rows = np.zeros((40, 1 + 3 * 50), np.uint8)
+    rows[2, 0] = 5  # above the region, and above a row that does not look up
+    data = handmade(50, 40, rows.tobytes())
+    region = Region(x=5, y=12, width=20, height=20)
+    assert cut_part(data, plain_png(data), region) is None
+    with pytest.raises(ImageError):
+        decode_region(data, region)
 
 
 def test_nothing_below_the_region_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(picture(4, 64, 400))
+    data = handmade(64, 400, (b"\2" + bytes(3 * 64)) * 400)
     seen = []
     monkeypatch.setattr(png_rows, "_stored", lambda rows: seen.append(rows.shape) or bytearray())
     decode_region(data, Region(x=3, y=2, width=10, height=28))
@@ -74,7 +109,7 @@ def test_a_very_wide_picture_is_cut_by_rows_alone() -> None:
     pixels[::3, ::7] = 190
     data = encoded(pixels)
     region = Region(x=29_000, y=2, width=900, height=4)
-    assert cut_upper_left(data, plain_png(data), region) is None
+    assert cut_part(data, plain_png(data), region) is None
     assert np.array_equal(decode_region(data, region), region.crop(pixels))
 
 
