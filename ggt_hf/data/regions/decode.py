@@ -14,9 +14,9 @@ everything else                           the whole picture, by `ggt_hf.images`
 ========================================  ========================================
 
 Whatever a shortcut finds amiss sends the picture to the full decoder, which gives its pixels or
-says what is wrong. JPEGs are decoded by libjpeg-turbo, that of simplejpeg or the system's: accurate
-integer DCT, smooth chroma upsampling, which gives the very bits of Pillow with libjpeg-turbo, and
-outside of Python's global lock.
+says what is wrong. JPEGs are decoded by libjpeg-turbo, simplejpeg's or that of `turbojpeg`:
+accurate integer DCT, smooth chroma upsampling, which gives the very bits of Pillow with
+libjpeg-turbo, and outside of Python's global lock.
 """
 
 from __future__ import annotations
