@@ -18,23 +18,13 @@ from ggt_hf.records import Degradation
 
 Row = dict[str, Any]
 
-_THROUGH_AIR = (
-    "drift",
-    "drift_power",
-    "drift_offset",
-    "at_veil",
-    "tint",
-    "hue",
-    "chroma",
-    "crushed",
-    "blown",
-)
+_THROUGH_AIR = ("drift", "drift_power", "drift_offset", "crushed", "blown")
 MADE_OF: Mapping[Degradation, Sequence[str]] = {
-    "mixed": ("gamma", "at_black", "at_white", "tint", "hue"),
+    "mixed": ("gamma", "at_black", "at_white"),
     "rain": _THROUGH_AIR,
     "haze": _THROUGH_AIR,
     "snow": _THROUGH_AIR,
-    "low_light": ("gamma", "hue"),
+    "low_light": ("gamma", "crushed", "blown"),
     "old_photo": ("darkest", "brightest", "crushed", "blown"),
 }
 """Category -> scores. An old print hides its tones: only the candidate's own can be looked at."""

@@ -18,6 +18,8 @@ from ggt_hf.srgb import linear_to_srgb, srgb_to_linear
 
 Values = NDArray[np.float64]
 
+_PLACES = 12
+"""Places of a side: small, for air that thickens within one looks like a power of the tones."""
 _VEILS = np.linspace(0.35, 1.05, 15)
 _USUAL, _SPREAD, _PULL = 0.65, 0.25, 0.05
 """Usual brightness of a veil, its deviation, and the pull to it."""
@@ -72,7 +74,7 @@ def explain(before: Cells, after: Cells) -> Drift:
 
 def _loss(before: Values, after: Values) -> Values:
     """Return what is left of one channel for each of `_OFFSETS`, at the veil that leaves least."""
-    x, y = by_place(before), by_place(after)
+    x, y = by_place(before, _PLACES), by_place(after, _PLACES)
     count = x.shape[1]
     veil = _VEILS[:, None, None]
     meeting = veil + _OFFSETS[None, :, None]

@@ -14,8 +14,6 @@ from ggt_hf.quality.structure import measure_structure
 from ggt_hf.quality.text import compare_text, is_installed
 from ggt_hf.quality.tone import ToneDrift, measure_tone
 
-_HUE_KNOWN = 0.5
-"""Share of the colours that must follow from the input's for their turn to say something."""
 _NEAR = np.ones((15, 15), np.uint8)
 """Where something dark is looked for: a photograph has it near everywhere (He et al., 2009)."""
 _DETAIL = 1.5
@@ -99,7 +97,7 @@ def tone_scores(tone: ToneDrift) -> dict[str, float]:
         "drift_offset": tone.drift_offset,
         "chroma": tone.chroma,
         "tint": abs(tone.tint),
-        "hue": abs(tone.hue) if tone.hue_known >= _HUE_KNOWN else 0.0,
+        "hue": tone.certain_hue,
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-GATE = "ggt_hf.metric_gate/4"
+GATE = "ggt_hf.metric_gate/5"
 """Name and version of what is measured; raised whenever the same pair would score otherwise."""
 
 MIN_SIDE = 64

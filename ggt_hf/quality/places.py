@@ -23,22 +23,17 @@ Cells = NDArray[np.float64]
 
 Values = NDArray[np.float64]
 
-_AGREES, _AGREES_IN_HUE = 0.6, 0.5
+_AGREES = 0.6
 """Share of a place's variance that its line must explain for the place to count."""
-_FAINT = 0.05
-"""Slope of brightness under which a place is too far gone to show a hue."""
 _VEIL, _VEILS, _VEIL_PULL = 0.7, (0.5, 0.9), 0.05
 """Linear brightness of a veil: the usual one, the possible ones, and the pull to the usual one."""
-_HUE_PULL = 0.3
-"""Pull of colours that were never seen apart towards one turn for all."""
-_BRIGHT_INPUT, _BRIGHT = 0.01, 0.02
-"""Linear brightness of cells, the input's and the candidate's, from which logarithms count."""
-_ENOUGH, _VARIED, _AGREES_IN_GAMMA = 16, 0.015, 0.7
+_BRIGHT = 0.02
+"""Linear brightness of the candidate's cells from which logarithms count."""
+_BLACKS, _OVER_BLACK, _BRIGHT_INPUT = 0.01, 3.0, (0.002, 0.02)
+"""The same of the input: so many times what its darkest share of cells shows, within bounds."""
+_ENOUGH, _VARIED, _AGREES_IN_GAMMA = 16, 0.005, 0.7
 """Cells of a place, variance of their logarithms, share of it explained, from which it counts."""
-_GRAY = 1e-4
-"""Power of the colours against that of the brightness under which a picture counts as gray."""
 _TINY = 1e-9
-_OPPONENTS = np.array([[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]) / np.sqrt([[2.0], [6.0]])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +59,7 @@ def change_at_veil(places: Places, luma: Values) -> float:
     that comes through, it passes through (A, A). A and the height over it are fitted together; 0
     where fewer than six places have a line.
     """
-    slope, power, agrees = _lines(places.before @ luma, places.after @ luma)
+    slope, power, agrees = lines(places.before @ luma, places.after @ luma)
     weight = power * (agrees > _AGREES)
     if np.count_nonzero(weight) < PLACES:
         return 0.0
@@ -85,7 +80,7 @@ def tint(places: Places) -> float:
     The lines run from the candidate to the input, whose noise then bends none of them. A veil of
     any colour leaves it alone. 0 where fewer than four places have lines.
     """
-    red, blue = (_lines(places.after[..., c], places.before[..., c]) for c in (0, 2))
+    red, blue = (lines(places.after[..., c], places.before[..., c]) for c in (0, 2))
     agrees = np.minimum(red.agrees, blue.agrees)
     weight = np.minimum(red.power, blue.power) * agrees**8 * (agrees > _AGREES)
     if np.count_nonzero(weight) < 4:
@@ -99,7 +94,8 @@ def gamma(before: Values, after: Values) -> float:
 
     Light that only got less or more, unevenly even, keeps it at 1. Cells in whose input noise
     would count are left out, by what the candidate lets expect there: to choose them by the input
-    itself would flatten the lines. 1 where fewer than four places are left.
+    itself would flatten the lines. Noise is cut off at zero, so that it lifts black: what the
+    input's darkest cells show says how far. 1 where fewer than four places are left.
 
     Args:
         before: brightness of the input's cells, linear, ``(CELLS, CELLS)``.
@@ -107,7 +103,8 @@ def gamma(before: Values, after: Values) -> float:
     """
     x, y = by_place(before), by_place(after)
     share = x.sum(axis=1) / np.maximum(y.sum(axis=1), _TINY)
-    bright = (y * share[:, None] > _BRIGHT_INPUT) & (y > _BRIGHT)
+    least = np.clip(_OVER_BLACK * np.quantile(before, _BLACKS), *_BRIGHT_INPUT)
+    bright = (y * share[:, None] > least) & (y > _BRIGHT)
     count = np.maximum(bright.sum(axis=1), 1)
     one, other = (_log_less_mean(values, bright, count) for values in (x, y))
     power, shared = (other * other).sum(axis=1), (one * other).sum(axis=1)
@@ -131,32 +128,7 @@ def _median(values: Values, weight: Values) -> float:
     return float(values[order][np.searchsorted(passed, passed[-1] / 2)])
 
 
-def hue_turn(places: Places, luma: Values) -> tuple[float, float]:
-    """Return the turn of the hues in degrees, and the share of the colours that it explains.
-
-    A linear map takes the two opponent channels and the brightness of the input to the opponent
-    channels of the candidate. Lights of another colour and fading are symmetric in it; only a turn
-    is not. (0, 0) where fewer than three places show a hue.
-    """
-    slope, _, agrees = _lines(places.before @ luma, places.after @ luma)
-    shown = (agrees > _AGREES_IN_HUE) & (slope > _FAINT)
-    if np.count_nonzero(shown) < 3:
-        return 0.0, 0.0
-    before = places.before[shown].reshape(-1, 3)
-    after = (places.after[shown] / slope[shown][:, None, None]).reshape(-1, 3)
-    colour, turned = before @ _OPPONENTS.T, after @ _OPPONENTS.T
-    known = np.column_stack([colour, before @ luma])
-    gram = known.T @ known
-    pull = _HUE_PULL * np.trace(gram[:2, :2]) / 2 + _TINY
-    usual = np.vstack([_one_turn(colour, turned), np.zeros(2)])
-    linear = np.linalg.solve(gram + pull * np.eye(3), known.T @ turned + pull * usual)
-    rest, power = turned - known @ linear, float((turned**2).sum())
-    explained = (power - (rest**2).sum()) / max(power, _GRAY * float(gram[2, 2]), _TINY)
-    turn = np.arctan2(linear[0, 1] - linear[1, 0], linear[0, 0] + linear[1, 1])
-    return float(np.degrees(turn)), max(0.0, float(explained))
-
-
-class _Lines(NamedTuple):
+class Lines(NamedTuple):
     """A line a place: its slope, the power of its input, the share of variance it explains."""
 
     slope: Values
@@ -164,25 +136,24 @@ class _Lines(NamedTuple):
     agrees: Values
 
 
-def _lines(x: Values, y: Values) -> _Lines:
+def lines(x: Values, y: Values) -> Lines:
+    """Fit a line a place through values less their means, ``(P, N)`` each."""
     power, other = (x * x).sum(axis=1), (y * y).sum(axis=1)
     shared = (x * y).sum(axis=1)
     slope = shared / np.maximum(power, _TINY)
-    return _Lines(slope, power, shared**2 / np.maximum(power * other, _TINY**2))
+    return Lines(slope, power, shared**2 / np.maximum(power * other, _TINY**2))
 
 
-def _one_turn(colour: Values, turned: Values) -> Values:
-    """Return the one turn and growth of the colour plane that fits best, ``(2, 2)``."""
-    one, other = (plane @ np.array([1, 1j]) for plane in (colour, turned))
-    factor = np.vdot(one, other) / max(float(np.vdot(one, one).real), _TINY)
-    return np.array([[factor.real, factor.imag], [-factor.imag, factor.real]])
+def by_place(cells: Values, places: int = PLACES) -> Values:
+    """Return cells ``(CELLS, CELLS, ...)`` as ``(P, N, ...)``: N cells at each of P places.
 
-
-def by_place(cells: Values) -> Values:
-    """Return cells ``(CELLS, CELLS, ...)`` as ``(P, N, ...)``: N cells at each of P places."""
-    side, more = CELLS // PLACES, cells.shape[2:]
-    split = np.moveaxis(cells.reshape(PLACES, side, PLACES, side, *more), 2, 1)
-    return split.reshape(PLACES * PLACES, side * side, *more)
+    Args:
+        cells: values of a picture's cells.
+        places: places of a side; a divisor of `CELLS`.
+    """
+    side, more = CELLS // places, cells.shape[2:]
+    split = np.moveaxis(cells.reshape(places, side, places, side, *more), 2, 1)
+    return split.reshape(places * places, side * side, *more)
 
 
 def _cut(cells: Cells) -> tuple[Values, Values]:

@@ -92,7 +92,12 @@ SCORES: dict[str, ScoreKind] = {
         "where it meets the veil, against the input", " % of white", _DARK, _BRIGHT
     ),
     "tint": ScoreKind("growth of red against blue, without sign", " octaves", "", _CAST),
-    "hue": ScoreKind("turn of the hues, without sign", " degrees", "", "its hues are turned"),
+    "hue": ScoreKind(
+        "least turn of the hues that is certain, without sign",
+        " degrees",
+        "",
+        "its hues are turned",
+    ),
     "chroma": ScoreKind(
         "colourfulness against the input's; 1 = kept", "", "its colours are lost", "it is gaudy"
     ),

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ggt_hf.quality.drift import explain
+from ggt_hf.quality.hues import hue_turn
 from ggt_hf.quality.places import (
     CELLS,
     Cells,
     change_at_veil,
     cut_to_places,
     gamma,
-    hue_turn,
     tint,
 )
 from ggt_hf.quality.planes import Picture
@@ -63,8 +63,8 @@ class ToneDrift:
     """Octaves by which red grew more than blue, negative where less: median over places."""
     hue: float
     """Degrees that the colours are turned about grey, -180 to 180."""
-    hue_known: float
-    """Share of the candidate's colours, 0 to 1, that follow from the input's; `hue` is of these."""
+    certain_hue: float
+    """Least turn that is certain, degrees without sign: `hue` less twice its standard error."""
 
 
 def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
@@ -74,7 +74,7 @@ def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
     x, y = (before @ _LUMA).ravel(), (after @ _LUMA).ravel()
     gain, at_black = _line(x, y)
     places = cut_to_places(before, after)
-    hue, known = hue_turn(places, _LUMA)
+    turn = hue_turn(places, _LUMA)
     drift = explain(*_least_covered(fine_before, fine_after))
     return ToneDrift(
         gain=gain,
@@ -87,8 +87,8 @@ def measure_tone(lq: Picture, gt: Picture) -> ToneDrift:
         drift_offset=100 * drift.offset,
         chroma=_growth(_colourfulness(before), _colourfulness(after)),
         tint=tint(places),
-        hue=hue,
-        hue_known=known,
+        hue=turn.degrees,
+        certain_hue=turn.certain,
     )
 
 

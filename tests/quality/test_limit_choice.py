@@ -12,7 +12,7 @@ from ggt_hf.quality.thresholds import Thresholds, parse_thresholds
 from ggt_hf.records import DEGRADATIONS
 
 NAMES = {
-    *limit_choice.EVERYWHERE,
+    *limit_choice.LIMITED,
     *limit_choice.GUARDS,
     *(name for made in MADE_OF.values() for name in made),
 } - {"tone"}
