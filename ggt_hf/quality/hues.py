@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ggt_hf.quality.places import Places, Values, lines
 
@@ -79,7 +80,7 @@ def _turn(gram: Values, shared: Values) -> Values:
     return turn
 
 
-def _turned(linear: Values) -> Values:
+def _turned(linear: NDArray[np.floating]) -> Values:
     """Return twice the growth and the turn in a map of the colour plane, ``(2, ...)``."""
     growth = linear[..., 0, 0] + linear[..., 1, 1]
     return np.stack([growth, linear[..., 0, 1] - linear[..., 1, 0]])

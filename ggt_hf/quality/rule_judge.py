@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ggt_hf.records import Observation
     from ggt_hf.vlm import VisionLanguageModel
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever the same pair would be judged otherwise."""
 
 _TOLERANCES: Mapping[str, tuple[float, float, float]] = {

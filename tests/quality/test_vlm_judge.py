@@ -194,7 +194,7 @@ def test_rules_rank_what_can_be_measured_and_no_text(tmp_path: Path) -> None:
     assert right["shift"] == 5 and right["unchanged"] == 5
     assert right["text_altered"] <= 2
     assert found.usable
-    assert told[0] == "trying the judge measures.v3 observer rules@1 on planted faults:"
+    assert told[0] == "trying the judge measures.v4 observer rules@1 on planted faults:"
     again = kept_calibration(judge, tmp_path, 5, told.append)
     assert (again, len(told)) == (found, 6), "what was tried once is kept"
     [path] = tmp_path.glob("*.json")
