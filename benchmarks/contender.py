@@ -19,13 +19,17 @@ from pathlib import Path
 from benchmarks.peers import BATCH, CONTENDERS, Job, NotRunError
 
 TICK = os.sysconf("SC_CLK_TCK")
+WARMING = 0.3
+"""Seconds that do not count, at least, besides the batches made ahead: memory is new then."""
 
 
 def turn(name: str, job: Job, seconds: float) -> tuple[float, float]:
     """Work for about `seconds`, after a start that does not count."""
     batches = CONTENDERS[name](job)
-    for _ in range(2 + 2 * job.workers):  # what was made ahead
+    start, ahead = time.perf_counter(), 2 + 2 * job.workers
+    while ahead > 0 or time.perf_counter() - start < WARMING:
         next(batches)
+        ahead -= 1
     count, start, cpu = 0, time.perf_counter(), processor_seconds()
     while count < 3 or time.perf_counter() - start < seconds:
         next(batches)

@@ -6,7 +6,7 @@ Pairs of 1024 pixels are cut from photographs, built into ordinary and seekable 
 into each peer's own format. Every contender yields batches of 16 pairs, the same random crop of
 both sides, as ``uint8``. They take turns, setting after setting and round after round until the
 minutes are over (one round at least), each in a process of its own, with a new loader whose first
-batches are not counted; a cell is the median over the rounds. Beside the rate stands the processor
+batches, 0.3 s at least, are not counted; a cell is the median over the rounds. Beside the rate stands the processor
 time of a pair, workers included, which a busy machine disturbs less. "2 workers" are 2 threads for
 DALI, torchdata, the limit and the one of ours that says so, and 2 processes for the others.
 
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=96)
     parser.add_argument("--minutes", type=float, default=12, help="no round starts that ends later")
     parser.add_argument("--rounds", type=int, default=5, help="at most")
-    parser.add_argument("--seconds", type=float, default=0.7, help="of each turn, about")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn, about")
     parser.add_argument("--crops", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--encodings", nargs="+", choices=ENCODINGS, default=list(ENCODINGS))
