@@ -6,15 +6,16 @@ Pairs of 1024 pixels are cut from photographs, built into ordinary and seekable 
 into each peer's own format. Every contender yields batches of 16 pairs, the same random crop of
 both sides, as ``uint8``. They take turns, setting after setting and round after round until the
 minutes are over (one round at least), each in a process of its own, with a new loader whose first
-batches, 0.3 s at least, are not counted; a cell is the median over the rounds. Beside the rate stands the processor
-time of a pair, workers included, which a busy machine disturbs less. "2 workers" are 2 threads for
-DALI, torchdata, the limit and the one of ours that says so, and 2 processes for the others.
+batches, 0.3 s at least, are not counted; a cell is the median over the rounds. Beside the rate
+stands the processor time of a pair, workers included, which a busy machine disturbs less. "2
+workers" are 2 threads for DALI, torchdata, the limit and the one of ours that says so, and 2
+processes for the others.
 
 The limit decodes JPEGs, made beforehand, of nothing but the MCUs that a crop touches. Ordinary
 shards are read twice: by what ``ggt-hf[stream]`` installs, and once more without the libjpeg-turbo
-3 in it, which decodes rectangles (`ggt_hf.data.regions.turbojpeg`). A contender
-that fails is named with the cause, and gets a new process and another turn in the next round. The
-Markdown table is printed, and written anew after every round where a file is named.
+3 in it, which decodes rectangles (`ggt_hf.data.regions.turbojpeg`). A contender that fails is named
+with the cause, and gets a new process and another turn in the next round. The Markdown table is
+printed, and written anew after every round where a file is named.
 """
 
 from __future__ import annotations
