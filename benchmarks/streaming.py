@@ -6,10 +6,10 @@ Pairs of 1024 pixels are cut from photographs, built into ordinary and seekable 
 into each peer's own format. Every contender yields batches of 16 pairs, the same random crop of
 both sides, as ``uint8``. They take turns, setting after setting and round after round until the
 minutes are over (one round at least), each in a process of its own, with a new loader whose first
-batches, 0.3 s at least, are not counted; a cell is the median over the rounds. Beside the rate
-stands the processor time of a pair, workers included, which a busy machine disturbs less. "2
-workers" are 2 threads for DALI, torchdata, the limit and the one of ours that says so, and 2
-processes for the others.
+batches, 0.3 s at least, are not counted; all files are read before, so that everybody finds them in
+memory. A cell is the median over the rounds. Beside the rate stands the processor time of a pair,
+workers included, which a busy machine disturbs less. "2 workers" are 2 threads for DALI, torchdata,
+the limit and the one of ours that says so, and 2 processes for the others.
 
 The limit decodes JPEGs, made beforehand, of nothing but the MCUs that a crop touches. Ordinary
 shards are read twice: by what ``ggt-hf[stream]`` installs, and once more without the libjpeg-turbo
@@ -176,6 +176,15 @@ def report(head: str, contenders: Sequence[Contender], settings: Sequence[Settin
     return "\n".join(parts) + "\n"
 
 
+def keep_in_memory(folder: Path) -> None:
+    """Read every file: some machines drop what was not read for some seconds from memory."""
+    for path in folder.rglob("*.*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                while file.read(1 << 20):
+                    pass
+
+
 def race(
     contenders: Sequence[Contender], settings: Sequence[Setting], folder: Path, seconds: float
 ) -> None:
@@ -188,6 +197,7 @@ def race(
             "seconds": seconds,
         }
         for contender in contenders:
+            keep_in_memory(folder / setting.encoding.replace(":", ""))
             contender.take_turn(setting, job)
         print(f"{time.strftime('%H:%M:%S')} {setting}", file=sys.stderr)
 
