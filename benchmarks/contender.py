@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.peers import BATCH, CONTENDERS, Job, NotRunError
 
 TICK = os.sysconf("SC_CLK_TCK")
-WARMING = 0.3
+WARMING = 1.0
 """Seconds that do not count, at least, besides the batches made ahead: memory is new then."""
 
 
