@@ -94,16 +94,16 @@ def _jpeg(
 def _png(
     read: Read, head: bytes, ends: NDArray[np.int64], region: Region, name: str
 ) -> NDArray[np.uint8] | None:
-    *strips, last = (len(head) + ends).tolist()
-    rest = b"".join((head, read(strips[-1] if strips else len(head), last)))
+    *strip_ends, end = (len(head) + ends).tolist()
+    rest = b"".join((head, read(strip_ends[-1] if strip_ends else len(head), end)))
     png = parse_rest(rest)
-    if png is None or png.count != len(strips) or png.width * png.height > images.MAX_PIXELS:
+    if png is None or png.count != len(strip_ends) or png.width * png.height > images.MAX_PIXELS:
         return None
     turn = turn_of(rest, name) if png.has_metadata else TURNS[1]
     region = stored(region, turn, png.width, png.height, name)
     first, last = png.strips_of(region)
-    start = strips[first - 1] if first else len(head)
-    pixels = cut_strips(read(start, strips[last]), png, region)
+    start = strip_ends[first - 1] if first else len(head)
+    pixels = cut_strips(read(start, strip_ends[last]), png, region)
     return None if pixels is None else turn.upright(pixels)
 
 
