@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ggt_hf.quality.hues import Turn, hue_turn
+from ggt_hf.quality.places import CELLS, cut_to_places
 from ggt_hf.quality.planes import Picture
 from ggt_hf.quality.planting import plant
 from ggt_hf.quality.tone import BRIGHT_GREY, measure_tone
@@ -122,6 +125,17 @@ def test_gray_pictures_have_no_hue_to_turn() -> None:
     tone = measure_tone(gray, gray // 2)
     assert tone.certain_hue == 0
     assert tone.tint == pytest.approx(0, abs=1e-3)
+
+
+def test_the_error_of_a_hue_tells_what_is_kept_from_what_is_not_known() -> None:
+    def turn(picture: Picture) -> Turn:
+        cells = cv2.resize(linear(picture), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        return hue_turn(cut_to_places(cells, cells), np.array([0.2126, 0.7152, 0.0722]))
+
+    kept = turn(photograph(PHOTO))
+    assert kept.degrees == pytest.approx(0, abs=1e-6)
+    assert kept.error < 2
+    assert turn(np.repeat(photograph(PHOTO)[..., :1], 3, axis=2)).error == 180
 
 
 def test_a_turn_of_faint_colours_is_measured_and_not_certain() -> None:
