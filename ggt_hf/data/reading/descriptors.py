@@ -42,42 +42,38 @@ class Descriptors:
             IntegrityError: `file` is of another size.
             ReadError: it is absent, or the disk gave up.
         """
-        return self._asked(_Descriptor.read, file, offset, num_bytes, size)
+        return self._reader(from_disk, file, size)(offset, offset + num_bytes)
 
-    def read_for_now(self, file: Path, offset: int, num_bytes: int, *, size: int) -> memoryview:
-        """Return what `read` does, in memory that the next call in this thread overwrites."""
-        return self._asked(_Descriptor.read_for_now, file, offset, num_bytes, size)
+    def reader_for_now(self, file: Path, *, size: int) -> Callable[[int, int], memoryview]:
+        """Return (start, stop) -> those bytes of `file`; its next call in a thread overwrites them.
 
-    def _asked(
-        self,
-        read: Callable[[_Descriptor, int, int], Content],
-        file: Path,
-        offset: int,
-        num_bytes: int,
-        size: int,
-    ) -> Content:
-        try:
-            descriptor = self._open(file)
-            if descriptor.size != size:
-                raise _other_size(file, descriptor.size, size)
-            content = read(descriptor, offset, num_bytes)
-        except FileNotFoundError as error:
-            raise ReadError(
-                f"{file} is absent, though the manifest names it.",
-                hint="Fetch the shard again, or rebuild the dataset with ggt build.",
-            ) from error
-        except OSError as error:
-            raise ReadError(
-                f"{file} cannot be read at byte {offset:,}: {error.strerror or error}.",
-                hint="Check the disk, or fetch the shard again.",
-            ) from error
-        if len(content) < num_bytes:
-            raise ReadError(
-                f"{file} cannot be read at byte {offset:,}: it ends before byte "
-                f"{offset + num_bytes:,}.",
-                hint="Check the disk, or fetch the shard again.",
-            )
-        return content
+        Args:
+            file: the file.
+            size: what its size has to be.
+
+        Raises:
+            IntegrityError: as `read`.
+            ReadError: as `read`; so do the calls.
+        """
+        return self._reader(read_for_now, file, size)
+
+    def _reader(
+        self, read_bytes: Callable[[int, int, int], Content], file: Path, size: int
+    ) -> Callable[[int, int], Content]:
+        descriptor = self._open(file)
+        if descriptor.size != size:
+            raise _other_size(file, descriptor.size, size)
+
+        def read(start: int, stop: int) -> Content:
+            try:
+                content = read_bytes(descriptor.number, start, stop - start)
+            except OSError as error:
+                raise _unreadable(file, start, error.strerror or str(error)) from error
+            if len(content) < stop - start:
+                raise _unreadable(file, start, f"it ends before byte {stop:,}")
+            return content
+
+        return read
 
     def forget(self, file: Path) -> None:
         """Close `file` when no thread reads it any more; the next read opens it anew."""
@@ -95,7 +91,7 @@ class Descriptors:
             if known is not None:
                 self._files.move_to_end(file)
                 return known
-            opened = self._files[file] = _Descriptor(file)
+            opened = self._files[file] = _opened(file)
             if len(self._files) > self._max_open:
                 self._files.popitem(last=False)
             return opened
@@ -105,20 +101,33 @@ class _Descriptor:
     """One open file, closed when the last reader lets go of it."""
 
     def __init__(self, file: Path) -> None:
-        self._number = -1
+        self.number = -1
         # Not blocking: a pipe in place of a shard would keep the reader waiting for ever.
-        self._number = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        self.size = os.fstat(self._number).st_size
-
-    def read(self, offset: int, num_bytes: int) -> bytes:
-        return from_disk(self._number, offset, num_bytes)
-
-    def read_for_now(self, offset: int, num_bytes: int) -> memoryview:
-        return read_for_now(self._number, offset, num_bytes)
+        self.number = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        self.size = os.fstat(self.number).st_size
 
     def __del__(self) -> None:
-        if self._number >= 0:
-            os.close(self._number)
+        if self.number >= 0:
+            os.close(self.number)
+
+
+def _opened(file: Path) -> _Descriptor:
+    try:
+        return _Descriptor(file)
+    except FileNotFoundError as error:
+        raise ReadError(
+            f"{file} is absent, though the manifest names it.",
+            hint="Fetch the shard again, or rebuild the dataset with ggt build.",
+        ) from error
+    except OSError as error:
+        raise _unreadable(file, 0, error.strerror or str(error)) from error
+
+
+def _unreadable(file: Path, offset: int, cause: str) -> ReadError:
+    return ReadError(
+        f"{file} cannot be read at byte {offset:,}: {cause}.",
+        hint="Check the disk, or fetch the shard again.",
+    )
 
 
 def _other_size(file: Path, found: int, wanted: int) -> IntegrityError:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ggt_hf.data.format.manifest import DatasetInfo, PairRow
 from ggt_hf.data.format.schema import INFO_PATH
 from ggt_hf.data.reading.descriptors import Descriptors
 from ggt_hf.data.reading.extents import extent
 from ggt_hf.errors import IncompleteError, ReadError
+
+if TYPE_CHECKING:
+    from ggt_hf.data.regions import Read
 
 
 class LocalFiles:
@@ -54,10 +58,10 @@ class LocalShards:
         file, size = self._files[path]
         return self._descriptors.read(file, offset, num_bytes, size=size)
 
-    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
-        """Return what `read` does, in memory that the next call in this thread overwrites."""
+    def reader_for_now(self, path: str) -> Read:
+        """Return what reads bytes of the shard `path`, each time into the same memory."""
         file, size = self._files[path]
-        return self._descriptors.read_for_now(file, offset, num_bytes, size=size)
+        return self._descriptors.reader_for_now(file, size=size)
 
     def read_pair(self, row: PairRow) -> bytes:
         """Return the bytes of `extent(row)`."""

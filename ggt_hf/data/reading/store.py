@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ggt_hf.data.format.manifest import DatasetInfo, Manifest, PairRow
 from ggt_hf.data.reading.extents import cut, mismatch
 from ggt_hf.errors import IntegrityError, UsageError
 from ggt_hf.records import Pair
+
+if TYPE_CHECKING:
+    from ggt_hf.data.regions import Read
 
 
 class Files(Protocol):
@@ -37,8 +40,8 @@ class Shards(Protocol):
         """Return a byte range of the shard `path`."""
         ...
 
-    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
-        """Return what `read` does, in memory that may soon hold something else."""
+    def reader_for_now(self, path: str) -> Read:
+        """Return what reads bytes of the shard `path`, for use at once."""
         ...
 
     def read_pair(self, row: PairRow) -> bytes:
@@ -101,20 +104,29 @@ class PairStore:
             ReadError: the bytes could not be fetched.
             IntegrityError: the bytes are not the ones that the manifest names.
         """
-        self._refuse_outside(path, offset, num_bytes)
+        size, stop = self._size(path), offset + num_bytes
+        if not 0 <= offset <= stop <= size:
+            raise _leaving(path, offset, stop, size)
         return self._shards.read(path, offset, num_bytes)
 
-    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
-        """Return what `read` does, for use at once: the next call in this thread overwrites it.
+    def reader_for_now(self, path: str) -> Read:
+        """Return (start, stop) -> those bytes of the shard `path`, for use at once.
 
-        Of a folder, what the operating system has in memory comes faster this way where several
-        threads read (`page_cache`).
+        Its next call in a thread may overwrite what the one before gave. Of a folder, what the
+        operating system has in memory comes faster this way where several threads read
+        (`page_cache`); and where much is read of one shard, it is looked for only once.
 
         Raises:
-            GgtError: as `read`.
+            GgtError: as `read`; so do the calls.
         """
-        self._refuse_outside(path, offset, num_bytes)
-        return self._shards.read_for_now(path, offset, num_bytes)
+        size, read = self._size(path), self._shards.reader_for_now(path)
+
+        def read_inside(start: int, stop: int) -> bytes | memoryview:
+            if not 0 <= start <= stop <= size:
+                raise _leaving(path, start, stop, size)
+            return read(start, stop)
+
+        return read_inside
 
     def read_file(self, path: str) -> bytes:
         """Return a small file of the dataset whole, such as ``README.md``.
@@ -183,14 +195,6 @@ class PairStore:
             )
         return size
 
-    def _refuse_outside(self, path: str, offset: int, num_bytes: int) -> None:
-        size = self._size(path)
-        if offset < 0 or num_bytes < 0 or offset + num_bytes > size:
-            raise UsageError(
-                f"Bytes {offset:,} to {offset + num_bytes:,} leave {path}, which has {size:,}.",
-                hint="Take offsets from the manifest of the same revision.",
-            )
-
     def __enter__(self) -> PairStore:
         return self
 
@@ -208,3 +212,10 @@ class PairStore:
     def __repr__(self) -> str:
         at = f"@{self.revision[:8]}" if self.revision else ""
         return f"PairStore({self.name}{at}: {self.info.num_pairs:,} pairs)"
+
+
+def _leaving(path: str, start: int, stop: int, size: int) -> UsageError:
+    return UsageError(
+        f"Bytes {start:,} to {stop:,} leave {path}, which has {size:,}.",
+        hint="Take offsets from the manifest of the same revision.",
+    )

@@ -152,9 +152,9 @@ class DatasetPairs:
     def _reader(self, pair: PairPlace, *, is_whole: bool) -> Read:
         """Return what reads bytes of the pair's shard; `is_whole`: both sides lie there."""
         if not is_whole or (self._store.is_local and not self._verify):
-            # Of a seekable picture parts are read, and used at once.
-            read = self._store.read_for_now if all(pair.indexes) else self._store.read
-            return lambda start, stop: read(pair.shard, start, stop - start)
+            if all(pair.indexes):  # of seekable pictures parts are read, and used at once
+                return self._store.reader_for_now(pair.shard)
+            return lambda start, stop: self._store.read(pair.shard, start, stop - start)
         # LQ and GT are neighbours in the shard: one read brings both.
         first = pair.lq_offset
         both = self._store.read(pair.shard, first, pair.gt_offset + pair.gt_bytes - first)

@@ -23,6 +23,8 @@ from ggt_hf.errors import HubError, IncompleteError, IntegrityError, ReadError, 
 if TYPE_CHECKING:
     import httpx2
 
+    from ggt_hf.data.regions import Read
+
 PIECE = 16 << 20
 """Bytes of one request when a whole shard is downloaded."""
 CONNECTIONS = 4
@@ -136,9 +138,9 @@ class RemoteShards:
         pair = self._fetch_once(self._manifest.row(position), span)
         return pair[start : start + num_bytes]
 
-    def read_for_now(self, path: str, offset: int, num_bytes: int) -> memoryview:
-        """Return what `read` does."""
-        return memoryview(self.read(path, offset, num_bytes))
+    def reader_for_now(self, path: str) -> Read:
+        """Return what reads bytes of the shard `path`."""
+        return lambda start, stop: self.read(path, start, stop - start)
 
     def read_pair(self, row: PairRow) -> bytes:
         """Return the bytes of `extent(row)`."""
