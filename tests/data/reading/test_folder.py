@@ -33,12 +33,19 @@ def test_a_folder_gives_every_range(folder: Path) -> None:
         assert store.read(SHARD, 0, len(whole)) == whole
         assert store.read(SHARD, 513, 7) == whole[513:520]
         assert store.read(SHARD, len(whole), 0) == b""
+        read = store.reader_for_now(SHARD)
+        assert read(0, len(whole)) == whole
+        assert read(513, 520) == whole[513:520]
+        assert read(len(whole), len(whole)) == b""
 
 
 @pytest.mark.parametrize(("offset", "length"), [(-1, 4), (0, 1 << 40), (1 << 40, 1), (0, -1)])
 def test_a_range_outside_the_shard_is_refused(folder: Path, offset: int, length: int) -> None:
-    with open_dataset(folder) as store, pytest.raises(UsageError, match="leave"):
-        store.read(SHARD, offset, length)
+    with open_dataset(folder) as store:
+        with pytest.raises(UsageError, match="leave"):
+            store.read(SHARD, offset, length)
+        with pytest.raises(UsageError, match="leave"):
+            store.reader_for_now(SHARD)(offset, offset + length)
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "meta/../../x"])
@@ -46,8 +53,9 @@ def test_no_path_leads_out_of_the_dataset(folder: Path, path: str) -> None:
     with open_dataset(folder) as store:
         with pytest.raises(UsageError, match="no path inside"):
             store.read_file(path)
-        with pytest.raises(UsageError, match="no shard"):
-            store.read(path, 0, 1)
+        for read in (lambda: store.read(path, 0, 1), lambda: store.reader_for_now(path)):
+            with pytest.raises(UsageError, match="no shard"):
+                read()
 
 
 def test_an_unfinished_folder_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -103,8 +111,12 @@ def test_a_cut_an_absent_and_an_altered_shard_are_named(tmp_path: Path) -> None:
         rows = list(store.manifest)
         with pytest.raises(IntegrityError, match=first.name):
             store.pair(rows[0])
+        with pytest.raises(IntegrityError, match=first.name):
+            store.reader_for_now(rows[0].shard)
         with pytest.raises(ReadError, match=f"{second.name} is absent"):
             store.pair(rows[2])
+        with pytest.raises(ReadError, match=f"{second.name} is absent"):
+            store.reader_for_now(rows[2].shard)
         with pytest.raises(IntegrityError, match=r"0004\.lq has the sha256"):
             store.pair(rows[4], verify=True)
 
