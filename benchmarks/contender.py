@@ -19,8 +19,8 @@ from pathlib import Path
 from benchmarks.peers import BATCH, CONTENDERS, Job, NotRunError
 
 TICK = os.sysconf("SC_CLK_TCK")
-WARMING = 1.0
-"""Seconds that do not count, at least, besides the batches made ahead: memory is new then."""
+WARMING = 2.0
+"""Seconds that do not count, besides the batches made ahead: workers, and their memory, are new."""
 
 
 def turn(name: str, job: Job, seconds: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ Pairs of 1024 pixels are cut from photographs, built into ordinary and seekable 
 into each peer's own format. Every contender yields batches of 16 pairs, the same random crop of
 both sides, as ``uint8``. They take turns, setting after setting and round after round until the
 minutes are over (one round at least), each in a process of its own, with a new loader whose first
-batches, 1 s at least, are not counted; all files are read before, so that everybody finds them in
+batches, 2 s at least, are not counted; all files are read before, so that everybody finds them in
 memory. A cell is the median over the rounds. Beside the rate stands the processor time of a pair,
 workers included, which a busy machine disturbs less. "2 workers" are 2 threads for DALI, torchdata,
 the limit and the one of ours that says so, and 2 processes for the others.
