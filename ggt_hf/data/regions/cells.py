@@ -1,7 +1,8 @@
 """Cutting a rectangle of restart cells out of a JPEG: bytes in, a smaller JPEG out.
 
-Where the cells end is listed in the JPEG's own header (`cell_list`). The list is believed where the
-expected markers stand at the places it names; else, and where there is none, they are looked for.
+Where the cells end is listed in the JPEG's own header (`cell_list`). Where there is no list, their
+markers are looked for. A list is believed where the expected markers stand at the places it names;
+else it is wrong, or what is said of the rows is, and which of the two cannot be told.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ def cut_cells(
         box: the wanted cells.
 
     Raises:
-        ValueError, IndexError: `rows` does not hold exactly the expected markers, in turn.
+        ValueError, IndexError: `rows` does not hold exactly the expected markers, in turn, or not
+            where the list says.
     """
-    starts, ends = _listed(rows, row_ends, head, grid, box) or _found(rows, grid, box)
+    listed = _listed(rows, row_ends, head, grid, box) if head.cell_list else None
+    starts, ends = listed or _found(rows, grid, box)
     stops = ends[:, -1] + MARKER_BYTES
     view = memoryview(rows)
     parts = [view[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
@@ -54,10 +57,12 @@ def cut_cells(
 
 def _listed(
     rows: Bytes, row_ends: NDArray[np.int64], head: JpegHead, grid: Grid, box: CellBox
-) -> Ends | None:
-    """Take the ends of the cells in `box` from the list; ``None`` if it does not fit them."""
-    if len(head.cell_list) != 2 * grid.count:
-        return None
+) -> Ends:
+    """Take the ends of the cells in `box` from the list.
+
+    Raises:
+        ValueError, IndexError: it does not fit them.
+    """
     every_row = np.frombuffer(head.cell_list, "<u2").reshape(grid.rows, grid.columns)
     listed = every_row[box.top : box.bottom]
     tops = np.empty_like(row_ends)
@@ -68,11 +73,11 @@ def _listed(
     is_complete = ends[:, -1].tobytes() == (row_ends - MARKER_BYTES).tobytes()
     in_order = ends.ravel()
     if not is_complete or np.count_nonzero(in_order[1:] > in_order[:-1]) < len(in_order) - 1:
-        return None
+        raise ValueError("the list of cells does not fit their rows")
     # Two bytes from any place on, seen as one number.
     found = np.ndarray(len(rows) - 1, "<u2", rows, 0, 1)[ends]
     if found.tobytes() != _markers(grid, box):
-        return None
+        raise ValueError("restart markers are missing, or not where the list says")
     starts = ends[:, box.left - 1] + MARKER_BYTES if box.left else tops
     return starts, ends[:, box.left : box.right]
 

@@ -14,7 +14,7 @@ from PIL import Image
 from ggt_hf import images
 from ggt_hf.data.building.seekable import make_seekable
 from ggt_hf.data.regions import Region, cells, decode_region, read_region
-from ggt_hf.data.regions.cell_list import jpeg_index, with_cell_list, without_cell_list
+from ggt_hf.data.regions.cell_list import find_ends, jpeg_index, with_cell_list, without_cell_list
 from ggt_hf.data.regions.jpeg import parse_head
 from tests.data.regions.encoding import jpeg, regions
 from tests.making import encoded, picture
@@ -125,6 +125,23 @@ def test_a_list_that_names_later_markers_of_the_same_numbers_is_not_believed() -
         lie[:, first:last] = listed[:, first + 8 : last + 8]
         data = made.data.replace(head.cell_list, lie.tobytes())
         assert_regions_equal(data, made.index, full)
+
+
+@pytest.mark.parametrize("cells_on", [8, 24, 32])
+def test_an_index_that_begins_rows_at_later_markers_of_the_same_numbers_is_not_believed(
+    cells_on: int,
+) -> None:
+    made = make_seekable(jpeg(picture(3, 1024, 96), "444"))
+    full = images.decode(made.data, "it")
+    grid = parse_head(made.data).frame.grid
+    assert grid.columns == 32
+    ends = find_ends(made.data[parse_head(made.data).scan_at :], 0, grid.count, grid)
+    row_ends = ends[np.minimum(np.arange(1, grid.rows + 1) * 32 - 1 + cells_on, len(ends) - 1)]
+    row_ends[-2:] = ends[[-2, -1]]  # every row holds something
+    lie = np.diff(row_ends + 2, prepend=0).astype("<u4").tobytes()
+    assert len(lie) == len(made.index)
+    assert sum(np.frombuffer(lie, "<u4")) == sum(np.frombuffer(made.index, "<u4"))
+    assert_regions_equal(made.data, lie, full)
 
 
 def test_regions_are_handed_out_in_memory_of_their_own() -> None:
