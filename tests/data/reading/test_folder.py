@@ -121,6 +121,19 @@ def test_a_cut_an_absent_and_an_altered_shard_are_named(tmp_path: Path) -> None:
             store.pair(rows[4], verify=True)
 
 
+def test_a_shard_that_is_cut_while_it_is_open_is_named(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "x", PAIRS[:2])
+    with open_dataset(root) as store:
+        (shard,) = (shard.path for shard in store.info.shards)
+        whole = store.read(shard, 0, 6000)
+        read = store.reader_for_now(shard)
+        os.truncate(root / shard, 5000)
+        assert store.read(shard, 0, 5000) == read(0, 5000) == whole[:5000]
+        for cut in (lambda: store.read(shard, 0, 6000), lambda: read(4000, 6000)):
+            with pytest.raises(ReadError, match=r"ends before byte 6,000"):
+                cut()
+
+
 @pytest.mark.parametrize("where", ["nowhere", "./absent/folder", "a/b/c", "hf://models/x", ""])
 def test_a_name_that_is_nothing_is_refused(where: str) -> None:
     with pytest.raises(UsageError, match="no folder here, and no dataset"):
